@@ -71,7 +71,7 @@ Costs: TypeAlias = list[tuple[str, str, float]]
 WHOLE = "**the whole**"
 
 
-class Wire(asyncio.Transport):
+class PeerStub(asyncio.Transport):
     """The peer of a connection: accepts every byte and keeps the last response head."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Wire(asyncio.Transport):
         """Do nothing."""
 
 
-class Door:
+class SocketlessApp:
     """An app behind the real listener, on connections without sockets."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -103,7 +103,7 @@ class Door:
         config.ws_protocol_class = None
         config.loaded = True
         state = ServerState()
-        self.wires = [Wire() for _ in range(CONNECTIONS)]
+        self.wires = [PeerStub() for _ in range(CONNECTIONS)]
         starts = RequestStarter(app, asyncio.get_running_loop(), state.tasks)
         self._connections: list[HttpConnection] = []
         for wire in self.wires:
@@ -145,7 +145,7 @@ class Place:
 
         Bodies alternate too, so that each request changes something; without bodies it is a GET.
         """
-        doors = [Door(app) for app in apps]
+        doors = [SocketlessApp(app) for app in apps]
         every: Sequence[bytes | None] = bodies or [None]
         asked = [[self._bytes(path, body)] * CONNECTIONS for body in every]
         best = [float("inf")] * len(doors)
@@ -167,7 +167,7 @@ class Place:
         return f"{head}\r\n".encode() + (body or b"")
 
 
-async def _request_ns(door: Door, asked: list[list[bytes]]) -> float:
+async def _request_ns(door: SocketlessApp, asked: list[list[bytes]]) -> float:
     times = REQUESTS // CONNECTIONS
     began = process_time_ns()
     for turn in range(times):

@@ -74,7 +74,7 @@ class RecordedServer:
         tokens.append(wire.email_login(EMAILS[1], SECOND).text("token"))
         return codes, tokens
 
-    def knock(self) -> None:
+    def request_all_routes(self) -> None:
         """Request every route with canaries in everything it reads, with tokens and without."""
         for call in CALLS:
             body = {**call.body, **FIELDS} if isinstance(call.body, Mapping) else call.body
@@ -106,7 +106,7 @@ def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
     with WireClient(server) as wire:
         watched = RecordedServer(wire)
         codes, tokens = watched.live()
-        watched.knock()
+        watched.request_all_routes()
     metrics = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).text
     server.stop()
     log = server.output()
@@ -137,7 +137,7 @@ def test_a_store_that_fails_shows_no_secret(tmp_path: Path) -> None:
         watched = RecordedServer(wire)
         codes, tokens = watched.live()
         _break(tmp_path / "hupan.db")
-        watched.knock()
+        watched.request_all_routes()
         for call in CALLS:
             call.reply(wire, tokens[-1])
         server.stop()

@@ -116,7 +116,7 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
 def test_a_limited_client_learns_nothing(guessed: WireClient, path: str) -> None:
     """The responses are equal, whether the target is limited or known or not (security E1)."""
     seen = set()
-    for victim in (mark(guessed, path), _turned(guessed, path)):
+    for victim in (mark(guessed, path), _inverted(guessed, path)):
         exhaust_blind(victim)
         for _ in range(2):
             body = victim.route.body(victim.target, "100000")
@@ -126,7 +126,7 @@ def test_a_limited_client_learns_nothing(guessed: WireClient, path: str) -> None
     assert len(seen) == 1
 
 
-def _turned(wire: WireClient, path: str) -> Mark:
+def _inverted(wire: WireClient, path: str) -> Mark:
     """Return the same endpoint with a free target instead of a bound one, or the reverse."""
     victim = mark(wire, path)
     other = victim.route.way.fresh(wire)

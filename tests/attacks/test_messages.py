@@ -50,7 +50,7 @@ def test_headers_change_no_message(wire: WireClient) -> None:
             before = {letter.id for letter in wire.list_outbox(kind.replace("reset", "email"), to)}
             sent = wire.post(f"verification/{path}", {**body, **wire.solved()}, headers=headers)
             assert sent.code == 1
-            text = wire.next_letter(kind.replace("reset", "email"), to, before).text
+            text = wire.next_message(kind.replace("reset", "email"), to, before).text
             told[kind].add(without_code(text))
     assert {kind: len(texts) for kind, texts in told.items()} == {"sms": 1, "email": 1, "reset": 1}
     assert not [
@@ -71,7 +71,7 @@ def test_names_and_devices_change_no_message(wire: WireClient) -> None:
             "user/save-user-data", {"introduction": trick, "city": trick}, token=account.token
         )
         reset = (
-            wire.next_letter("email", email, set()).text if wire.ask_email(email).code == 1 else ""
+            wire.next_message("email", email, set()).text if wire.ask_email(email).code == 1 else ""
         )
         assert PHONE.change(wire, account.token, new, PHONE.code(wire, new)).code == 1
         notices = [notice_to(wire, PHONE, phone).text, notice_to(wire, PHONE, new).text]

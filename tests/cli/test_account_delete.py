@@ -54,7 +54,7 @@ def test_a_cancelled_account_comes_back(tmp_path: Path) -> None:
         before = {letter.id for letter in client.list_outbox("sms", phone)}
         restored = call(folder, "account", "restore", phone)
         assert (restored["id"], restored["erasedAt"], restored["coins"]) == (account.id, None, 3)
-        assert "您的账号已恢复" in client.next_letter("sms", phone, before).text
+        assert "您的账号已恢复" in client.next_message("sms", phone, before).text
         assert client.own_info(account.token).code == -101
         assert client.own_info(client.signed_in(phone)).pb_data.text(1) == account.id
         assert "未注销" in refused(folder, "account", "restore", phone)
@@ -93,4 +93,4 @@ def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
         call(folder, "account", "delete", phone, "--yes")
         assert client.own_info(account.token).code == -101
         assert client.get_user(account.id).code == 4402
-        assert "您的账号已注销" in client.next_letter("sms", phone, set()).text
+        assert "您的账号已注销" in client.next_message("sms", phone, set()).text

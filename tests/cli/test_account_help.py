@@ -25,7 +25,7 @@ def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
     return found
 
 
-def letters(client: WireClient, phone: str) -> set[str]:
+def messages_to(client: WireClient, phone: str) -> set[str]:
     """Return the messages sent to a number so far."""
     return {letter.id for letter in client.list_outbox("sms", phone)}
 
@@ -39,9 +39,9 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
         assert client.own_info(account.token).code == 1
         assert call(folder, "account", "set-phone", account.id, f"+86{new}")["phone"] == new
         assert client.own_info(account.token).code == -101
-        assert "手机号已更换" in client.next_letter("sms", old, set()).text
-        assert "手机号已更换" in client.next_letter("email", email, set()).text
-        assert "已绑定新手机号" in client.next_letter("sms", new, set()).text
+        assert "手机号已更换" in client.next_message("sms", old, set()).text
+        assert "手机号已更换" in client.next_message("email", email, set()).text
+        assert "已绑定新手机号" in client.next_message("sms", new, set()).text
         assert client.own_info(client.signed_in(new)).pb_data.text(1) == account.id
         (change,) = rows(folder, "account", "contacts", account.id)
         assert (change["old"], change["new"], change["undoneAt"]) == (old, new, None)
@@ -90,8 +90,8 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
         row = call(folder, "account", "password", account.id)
         assert (row["removed"], row["sent"]) == (False, True)
         assert client.own_info(account.token).code == 1
-        code = client.next_letter("email", email, set()).code
-        assert "发起密码重设" in client.next_letter("sms", phone, set()).text
+        code = client.next_message("email", email, set()).code
+        assert "发起密码重设" in client.next_message("sms", phone, set()).text
         assert code not in json.dumps(row) + (folder / "operators.log").read_text("utf-8")
         assert client.email_login(email, PASSWORD).code == 1
         assert forget(client, email, code, NEW_PASSWORD).code == 1
@@ -136,9 +136,9 @@ def test_devices_are_seen_and_signed_out(tmp_path: Path) -> None:
         }
         table = run(folder, "account", "sessions", phone).stdout
         assert account.token not in table + json.dumps([first, second])
-        number, codes = str(first["number"]), letters(client, phone)
+        number, codes = str(first["number"]), messages_to(client, phone)
         assert call(folder, "account", "sign-out", phone, "--number", number)["ended"] == 1
-        assert "管理员已将您账号的设备下线" in client.next_letter("sms", phone, codes).text
+        assert "管理员已将您账号的设备下线" in client.next_message("sms", phone, codes).text
         assert client.own_info(account.token).code == -101
         assert client.own_info(other).code == 1
         assert number in refused(folder, "account", "sign-out", phone, "--number", number)

@@ -38,7 +38,7 @@ def places(engine: EngineName, tmp_path: Path) -> tuple[str, str]:
     return STORES.url(tmp_path), file
 
 
-def lived_in(tmp_path: Path) -> None:
+def used_store(tmp_path: Path) -> None:
     """Create a store with activity."""
     data = ["--data-dir", str(tmp_path / "data")]
     with Server("sandbox", *data, environment=ENVIRONMENT) as server, WireClient(server) as wire:
@@ -75,7 +75,7 @@ def test_status_migrate_check(engine: EngineName, tmp_path: Path) -> None:
 
 def test_a_copy_is_whole_and_serves(engine: EngineName, tmp_path: Path) -> None:
     """The copy has all tokens, coins and groups; a copy into a store in use is refused."""
-    lived_in(tmp_path)
+    used_store(tmp_path)
     source, target = places(engine, tmp_path)
     status, told, wrong = run("copy", source, target)
     assert (status, "行数与校验和一致" in told) == (0, True), wrong
@@ -111,7 +111,7 @@ def test_a_copy_goes_on_where_it_broke_off(
     engine: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Servers refuse the interrupted copy until a later run has finished it."""
-    lived_in(tmp_path)
+    used_store(tmp_path)
     source, target = places(engine, tmp_path)
     monkeypatch.setattr(copying, "ROWS_PER_BATCH", 20)
     monkeypatch.setattr(database_commands, "_progress", Breaking(every=len(list_tables()) + 5).bar)

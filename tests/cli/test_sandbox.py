@@ -67,7 +67,7 @@ def test_codes_are_printed_once() -> None:
         phone, email = wire.fresh_phone(), wire.fresh_email()
         code = wire.sms_code(phone)
         wire.ask_email(email)
-        mailed = wire.next_letter("email", email, set()).code
+        mailed = wire.next_message("email", email, set()).code
         assert says(server, mailed)
         lines = server.output().splitlines()
         assert lines.count(f"短信  {phone}  验证码 {code}") == 1

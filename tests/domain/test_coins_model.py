@@ -34,7 +34,7 @@ CHANGES = st.lists(
 
 
 @dataclass
-class Purse:
+class ModelBalance:
     """The model's state of an account."""
 
     lines: list[Line] = field(default_factory=list)
@@ -68,19 +68,19 @@ def line(answer: CoinEntry | type[AppError]) -> Answer:
 
 async def play(world: World, changes: list[tuple[int, str, int]]) -> None:
     """Make the same changes in the store and in the model."""
-    people: list[tuple[AccountId, Purse]] = [
-        (await world.bare_account(), Purse()) for _ in range(PEOPLE)
+    people: list[tuple[AccountId, ModelBalance]] = [
+        (await world.bare_account(), ModelBalance()) for _ in range(PEOPLE)
     ]
     for who, key, cents in changes:
-        account, purse = people[who]
-        assert line(await world.coin_answer(coin_change(account, cents, key))) == purse.change(
+        account, expected = people[who]
+        assert line(await world.coin_answer(coin_change(account, cents, key))) == expected.change(
             key, cents
         )
-    for account, purse in people:
-        assert await world.balance(account) == purse.balance
+    for account, expected in people:
+        assert await world.balance(account) == expected.balance
         page = await world.coins.list_page(account, size=100, page=1)
-        assert [line(entry) for entry in page.entries] == purse.lines[::-1]
-        assert page.total == len(purse.lines)
+        assert [line(entry) for entry in page.entries] == expected.lines[::-1]
+        assert page.total == len(expected.lines)
         assert await world.coins.list_faults(account) == []
 
 

@@ -121,7 +121,7 @@ LAST = "UPDATE counters SET value = 1003999 WHERE name = 'account'"
 SHOW_PHONE = "UPDATE accounts SET phone = '13900000009' WHERE id = ?1"
 
 
-class Lake:
+class ClaimHarness:
     """A store, one account with every kind of claim, and the repair of claims."""
 
     def __init__(self, engine: Database) -> None:
@@ -160,12 +160,12 @@ class Lake:
 async def test_what_is_borne_out_stays(tmp_path: Path) -> None:
     """Number, address and both invitation codes stay, even after the account is cancelled."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = await lake.settle()
-        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
-        at = int(lake.world.clock.now()) + 86_400
+        harness = ClaimHarness(engine)
+        account = await harness.settle()
+        assert (await harness.twice(), await harness.count()) == ((0, 0), 4)
+        at = int(harness.world.clock.now()) + 86_400
         await engine.run_transaction(lambda tx: schedule_erasure(tx, account, at))
-        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
+        assert (await harness.twice(), await harness.count()) == ((0, 0), 4)
 
 
 @pytest.mark.parametrize(
@@ -183,36 +183,36 @@ async def test_an_orphan_is_released(
 ) -> None:
     """It is released at the second check, and can then be claimed again."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = await lake.settle()
-        await lake.put(kind, value, NOBODY if is_of_nobody else account)
-        assert await lake.claims.run() == 0
-        lake.world.clock.time += RECHECK_SECONDS - 1
-        assert (await lake.claims.run(), await lake.count()) == (0, 5)
-        lake.world.clock.time += 1
-        assert (await lake.claims.run(), await lake.count()) == (1, 4)
-        assert await lake.twice() == (0, 0)
+        harness = ClaimHarness(engine)
+        account = await harness.settle()
+        await harness.put(kind, value, NOBODY if is_of_nobody else account)
+        assert await harness.claims.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS - 1
+        assert (await harness.claims.run(), await harness.count()) == (0, 5)
+        harness.world.clock.time += 1
+        assert (await harness.claims.run(), await harness.count()) == (1, 4)
+        assert await harness.twice() == (0, 0)
 
 
 async def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
     """If the account has the claim at the second check, a change was in progress."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = (await lake.world.account()).id
-        await lake.put("phone", "13900000009", account)
-        assert await lake.claims.run() == 0
+        harness = ClaimHarness(engine)
+        account = (await harness.world.account()).id
+        await harness.put("phone", "13900000009", account)
+        assert await harness.claims.run() == 0
         await engine.run_transaction(lambda tx: tx.execute(SHOW_PHONE, account))
-        lake.world.clock.time += RECHECK_SECONDS
-        assert (await lake.claims.run(), await lake.count()) == (0, 2)
+        harness.world.clock.time += RECHECK_SECONDS
+        assert (await harness.claims.run(), await harness.count()) == (0, 2)
 
 
 async def test_a_claim_of_another_account_meanwhile_stays(tmp_path: Path) -> None:
     """A number that another account claimed meanwhile stays with it."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = (await lake.world.account()).id
-        await lake.put("phone", "13900000009", NOBODY)
-        assert await lake.claims.run() == 0
+        harness = ClaimHarness(engine)
+        account = (await harness.world.account()).id
+        await harness.put("phone", "13900000009", NOBODY)
+        assert await harness.claims.run() == 0
 
         async def take(tx: Transaction) -> None:
             await tx.execute("DELETE FROM identities WHERE account_id = ?1", NOBODY)
@@ -220,25 +220,25 @@ async def test_a_claim_of_another_account_meanwhile_stays(tmp_path: Path) -> Non
             await tx.execute(SHOW_PHONE, account)
 
         await engine.run_transaction(take)
-        lake.world.clock.time += RECHECK_SECONDS
-        assert await lake.claims.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS
+        assert await harness.claims.run() == 0
         assert await find_identity_owner(engine, "phone", "13900000009") == account
 
 
 async def test_all_claims_come_up(tmp_path: Path) -> None:
     """Two processes share the four thousand ids, and start over at the end."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        await lake.settle()
+        harness = ClaimHarness(engine)
+        await harness.settle()
         await engine.run_transaction(lambda tx: tx.execute(LAST))
         for far in range(1_000_100, 1_004_000, 100):
-            await lake.put("phone", f"137{far:08}", AccountId(far))
-        other = OrphanIdentityRepair(engine, lake.world.clock)
+            await harness.put("phone", f"137{far:08}", AccountId(far))
+        other = OrphanIdentityRepair(engine, harness.world.clock)
         for _ in range(2):
-            assert await lake.claims.run() + await other.run() == 0
-        lake.world.clock.time += RECHECK_SECONDS
-        assert (await lake.claims.run(), await other.run()) == (20, 19)
-        assert await lake.count() == 4
+            assert await harness.claims.run() + await other.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS
+        assert (await harness.claims.run(), await other.run()) == (20, 19)
+        assert await harness.count() == 4
 
 
 AT_ONCE = 20

@@ -40,8 +40,8 @@ from tests.support.outbox import (
     LIFE_SECONDS,
     MAIL,
     PHONE,
-    HandClock,
     Hanging,
+    ManualClock,
     OutboxHarness,
     Sender,
     open_outbox,
@@ -251,7 +251,7 @@ LIMITS = NoticeLimits(first=(IN_ALL,), other=(OTHERS, IN_ALL))
 
 def budget(counts: MetricCounters | None = None) -> NoticeBudget:
     """Return a budget of four notices a day, two of them for the first of a kind."""
-    alarms = Alarms(counts or ignore_metric, HandClock())
+    alarms = Alarms(counts or ignore_metric, ManualClock())
     return NoticeBudget(StoredLimiter(enabled=True), {"email": LIMITS}, alarms)
 
 

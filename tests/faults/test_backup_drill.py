@@ -85,7 +85,7 @@ def drill(folder: Path, seed: int, writes: int, monkeypatch: pytest.MonkeyPatch)
     ):
         assert wrong_answers(asker, live=live, ended=ended) == []
         assert live
-        made = asker.door("accounts", {"email": "after@example.com"})
+        made = asker.call_sandbox("accounts", {"email": "after@example.com"})
         assert isinstance(made, dict)
         assert int(made["id"]) > max(ids)
 

@@ -73,7 +73,7 @@ def test_a_damaged_log_ends_the_start(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server:
         with Asker(server.port) as asker:
             for _ in range(10):
-                asker.door("accounts", {"coins": 5})
+                asker.call_sandbox("accounts", {"coins": 5})
         server.kill()
         log = folder / "hupan.db-wal"
         content = bytearray(log.read_bytes())

@@ -72,7 +72,7 @@ class Writers:
             assert asker.status("/readyz") == 200
 
 
-def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None]) -> None:
+def check_full_disk(writers: Writers, fill: Callable[[], None], free: Callable[[], None]) -> None:
     """Fill the disk, check the server, and free it again."""
     assert set(writers.write_all()) == {1}
     pid = writers.server.process.pid
@@ -104,7 +104,7 @@ def test_files_that_cannot_grow(tmp_path: Path) -> None:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (LEAST_BYTES, most[1]))
 
         writers = Writers(server, tokens)
-        suffer(writers, fill, lambda: _unlimit(pid, most))
+        check_full_disk(writers, fill, lambda: _unlimit(pid, most))
         fill()
         assert set(writers.write_all()) == {STORE_UNAVAILABLE}
         with Asker(server.port) as asker:
@@ -141,7 +141,7 @@ def test_no_space_left(tmp_path: Path) -> None:
                 while _grows(filler.fileno()):
                     pass
 
-        suffer(Writers(server, tokens), fill, (seen / "filler").unlink)
+        check_full_disk(Writers(server, tokens), fill, (seen / "filler").unlink)
         assert server.stop() == 0
 
 

@@ -36,7 +36,7 @@ def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
     """Grant coins to a new account by command, and repeat it."""
     with Asker(port) as asker:
-        made = asker.door("accounts", {"coins": 1})
+        made = asker.call_sandbox("accounts", {"coins": 1})
     assert isinstance(made, dict)
     who = made["id"]
     words = ("account", "coins", who, "--give", str(COINS), "--reason", "测试", "--key", key)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.answers import Answer, Letter
+from tests.support.answers import Answer, OutboxMessage
 from tests.support.client import WireClient
 from tests.support.servers import Server
 from tests.support.sockets import SocketClient
@@ -52,7 +52,7 @@ class Nodes:
         with ThreadPoolExecutor(times) as pool:
             return list(pool.map(run, range(times)))
 
-    def _letters(self, phone: str) -> list[Letter]:
+    def _letters(self, phone: str) -> list[OutboxMessage]:
         return [letter for wire in self.clients for letter in wire.list_outbox("sms", phone)]
 
 

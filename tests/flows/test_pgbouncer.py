@@ -102,7 +102,7 @@ def test_a_copy_behind_a_pooler(
     file, sql = str(tmp_path / "copy.db"), IDLE.format(name=pooled.name)
     with pooled.server(tmp_path / "data") as server:
         with Asker(server.port) as asker:
-            asker.door("accounts", {"nickname": "copied"})
+            asker.call_sandbox("accounts", {"nickname": "copied"})
         pooled.bouncer.command("RECONNECT")
         status, told = copy(pooled.url, file)
         assert (status, "湖畔服务进程在使用" in told) == (1, True), told

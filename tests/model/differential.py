@@ -8,10 +8,10 @@ from typing import TypeVar
 from hypothesis import note
 
 from tests.model.codes import Target, target
+from tests.model.coins import Line
 from tests.model.inprocess_server import InProcessServer
 from tests.model.operators import assert_sound, assert_whole, ban, change_coins
 from tests.model.people import Person, Visit
-from tests.model.purse import Line
 from tests.model.reference import Refused, World
 from tests.support import pb
 from tests.support.answers import Answer
@@ -48,7 +48,7 @@ class DifferentialRun:
     ) -> None:
         """Send one request."""
         self._request(promise, path, body, token)
-        self._hear()
+        self._check_notices()
 
     def sign_in(
         self, promise: Callable[[], Person], path: str, body: Mapping[str, object], device: str
@@ -57,9 +57,9 @@ class DifferentialRun:
         answer, person = self._request(promise, path, {**body, "deviceId": device}, "")
         if person is not None:
             self.world.open(person, device, answer.text("token"))
-        self._hear()
+        self._check_notices()
         if person is not None and not person.id:
-            self._meet(person, answer.text("token"))
+            self._learn_id(person, answer.text("token"))
 
     def request_code(self, typed: str, *, resets: bool) -> None:
         """Request a code and record what arrives."""
@@ -122,7 +122,7 @@ class DifferentialRun:
             phone, email = person.bound.get("sms", ""), person.bound.get("email", "")
             data = answer.pb_data
             assert [data.text(at) for at in (1, 2, 6, 7)] == [person.id, person.name, phone, email]
-            assert round(data.double(8) * 100) == person.purse.cents
+            assert round(data.double(8) * 100) == person.coins.cents
             self._look_at_devices(visit)
             self._look_at_coins(visit)
 
@@ -164,14 +164,14 @@ class DifferentialRun:
         self.seen[path, code] += 1
         return answer, promised
 
-    def _meet(self, person: Person, token: str) -> None:
+    def _learn_id(self, person: Person, token: str) -> None:
         """Learn the id of a new account, which was never used before."""
         data = self.served.get("user/info", token).pb_data
         assert all(int(data.text(1)) > int(other.id or 0) for other in self.world.people)
         person.id, person.name = data.text(1), data.text(2)
         self.look(token)
 
-    def _hear(self) -> None:
+    def _check_notices(self) -> None:
         """Check that exactly the model's recipients got one notice each, and no code."""
         notified, self.world.notified = self.world.notified, []
         letters = self.served.letters()
@@ -189,11 +189,11 @@ class DifferentialRun:
         path = "user/gold-coin-increase-decrease-record"
         data = self.served.post(path, {"size": 100, "page": 1}, visit.token).data
         assert data is not None
-        assert data["total"] == len(visit.person.purse.lines)
+        assert data["total"] == len(visit.person.coins.lines)
         record = data["goldCoinRecord"]
         assert isinstance(record, list)
         lines = [Line(one["id"], one["typ"], *map(_cents, _amounts(one))) for one in record]
-        assert lines == visit.person.purse.lines[::-1]
+        assert lines == visit.person.coins.lines[::-1]
 
 
 def _amounts(entry: dict[str, float]) -> tuple[float, float, float]:

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 KEPT = ("hupan.db", "hupan.db-wal", "secret.key")
 
 
-class Postbox:
+class RecordingSender:
     """A sender that records its messages."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class InProcessServer:
 
     def __init__(self, folder: Path) -> None:
         self.clock = StandingClock()
-        self.postbox = Postbox()
+        self.sender = RecordingSender()
         self._folder = folder
         self._lives = 0
         self._captcha: IssuedCaptcha[Any] | None = None
@@ -67,7 +67,7 @@ class InProcessServer:
             password_threads=1,
             test_profile=True,
         )
-        senders: dict[Any, Postbox] = {"sms": self.postbox, "email": self.postbox}
+        senders: dict[Any, RecordingSender] = {"sms": self.sender, "email": self.sender}
         outside = Environment(self.clock, self._chance, senders, self._show)
         self._held.enter_context(prepared_store(settings))
         self.server = self.run(_start(settings, outside))
@@ -119,7 +119,7 @@ class InProcessServer:
     def letters(self) -> list[Message]:
         """Return the messages sent since the last call."""
         self.run(self.server.infrastructure.outbox_worker.drain())
-        letters, self.postbox.letters = self.postbox.letters, []
+        letters, self.sender.letters = self.sender.letters, []
         return letters
 
     def rows(self, sql: str) -> list[Row]:

@@ -4,8 +4,8 @@ from hupan.domain.accounts import AccountDirectory, Bans
 from hupan.domain.coins import CoinChange, Coins
 from hupan.errors import AppError
 from hupan.model import CoinType
+from tests.model.coins import Line
 from tests.model.inprocess_server import InProcessServer
-from tests.model.purse import Line
 from tests.support.stores import STORES
 
 

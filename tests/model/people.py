@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.model.codes import Channel
-from tests.model.purse import Purse
+from tests.model.coins import CoinModel
 
 DAY = 86_400
 IDLE_DAYS = 30
@@ -38,7 +38,7 @@ class Person:
     banned_until: int = 0
     erase_at: int = 0
     is_erased: bool = False
-    purse: Purse = field(default_factory=Purse)
+    coins: CoinModel = field(default_factory=CoinModel)
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ Decision 0012 defines the order of refusals where the two pages do not.
 from hupan import errors
 from hupan.errors import AppError
 from tests.model.codes import Channel, Code, CodeBook, Target, shown, target
+from tests.model.coins import Line
 from tests.model.people import DAY, IDLE_DAYS, Person, Visit, day_of
-from tests.model.purse import Line
 
 FRESH_SECONDS = 15 * 60
 PROOF_SECONDS = 10 * 60
@@ -192,7 +192,7 @@ class World:
         person = self.caller(token).person
         if name != person.name and not person.is_renamed:
             person.is_renamed = True
-            person.purse.change("first-nickname", FIRST_NAME_CENTS, FIRST_NAME_TYP, self.now)
+            person.coins.change("first-nickname", FIRST_NAME_CENTS, FIRST_NAME_TYP, self.now)
         person.name = name
 
     def show(self, person: Person) -> Person:
@@ -220,7 +220,7 @@ class World:
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
         """Grant or take coins."""
-        line = self.changeable(person).purse.change(key, cents, typ, self.now)
+        line = self.changeable(person).coins.change(key, cents, typ, self.now)
         if not isinstance(line, Line):
             raise Refused(line)
         return line
@@ -228,7 +228,7 @@ class World:
     def purge_expired(self) -> None:
         """Apply housekeeping: erase data, free targets, forget old results."""
         for person in self.people:
-            person.purse.forget_refusals(self.now)
+            person.coins.forget_refusals(self.now)
             if person.erase_at and self.now >= person.erase_at and not person.is_erased:
                 person.is_erased = True
                 for to in map(target, person.bound.values()):

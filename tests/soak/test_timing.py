@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.one_engine]
 PAIRS, RUNS = 300, 3
 WARM_UP = 20
 PASSWORD, WRONG = "the lake at seven", "the lake at eight"
-Knock = Callable[[WireClient, str], None]
+SendRequest = Callable[[WireClient, str], None]
 
 
 def by_password(wire: WireClient, email: str) -> None:
@@ -41,7 +41,7 @@ def by_code(wire: WireClient, phone: str) -> None:
 
 
 # Name -> the request, and the data of the known account.
-QUESTIONS: dict[str, tuple[Knock, str, dict[str, object]]] = {
+QUESTIONS: dict[str, tuple[SendRequest, str, dict[str, object]]] = {
     "wrong password": (by_password, "email", {"password": PASSWORD}),
     "without password": (by_password, "email", {}),
     "banned": (by_password, "email", {"password": PASSWORD, "banDays": 3}),
@@ -56,16 +56,16 @@ def area(known: list[float], unknown: list[float]) -> float:
     return sum(pairs) / (len(known) * len(unknown))
 
 
-def seconds(wire: WireClient, knock: Knock, target: str) -> float:
+def seconds(wire: WireClient, send_request: SendRequest, target: str) -> float:
     """Return the duration of one request."""
     start = time.perf_counter()
-    knock(wire, target)
+    send_request(wire, target)
     return time.perf_counter() - start
 
 
 def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
     """Return whether known and unknown targets are indistinguishable in one run."""
-    knock, kind, fields = QUESTIONS[name]
+    send_request, kind, fields = QUESTIONS[name]
     times: dict[bool, list[float]] = {True: [], False: []}
     for pair in range(WARM_UP + PAIRS):
         for known in (True, False) if pair % 2 else (False, True):
@@ -75,7 +75,7 @@ def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
                 wire.account(**{kind: target}, **fields)
             else:
                 wire.account()  # so that the store does the same work before either request
-            took = seconds(wire, knock, target)
+            took = seconds(wire, send_request, target)
             if pair >= WARM_UP:
                 times[known].append(took)
     gap = abs(median(times[True]) / median(times[False]) - 1)

@@ -41,7 +41,7 @@ host all lake 127.0.0.1/32 scram-sha-256
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class TlsServer:
     """A server that only accepts TLS, and its authority."""
 
     front: TlsFront
@@ -74,25 +74,27 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
+def open_tls_server(cluster: Cluster, folder: Path, name: str) -> Iterator[TlsServer]:
     """Yield access to it with a certificate for a name or an address."""
     issued = issue(folder, name)
     with TlsFront(cluster.port, issued.server_context()) as front:
-        yield Door(front, issued.authority)
+        yield TlsServer(front, issued.authority)
 
 
 @pytest.fixture(scope="module")
-def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def tls_server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     """Yield a server with a certificate for the address that it listens on."""
-    with open_door(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as door:
-        yield door
+    with open_tls_server(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as tls_server:
+        yield tls_server
 
 
 @pytest.fixture(scope="module")
-def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def other_tls_server(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsServer]:
     """Yield a server with a certificate for another name."""
-    with open_door(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as door:
-        yield door
+    with open_tls_server(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as tls_server:
+        yield tls_server
 
 
 def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[int, str]:
@@ -128,30 +130,30 @@ def status(url: str, **environment: str) -> dict[str, str]:
     return found
 
 
-def test_the_right_certificate_and_password(door: Door) -> None:
+def test_the_right_certificate_and_password(tls_server: TlsServer) -> None:
     """They open the store, and the connection is encrypted."""
-    assert ask(door.url("?sslmode=verify-full"), door.authority) == {}
+    assert ask(tls_server.url("?sslmode=verify-full"), tls_server.authority) == {}
     told = status(
-        door.url("?sslmode=verify-full"),
-        database_ca_file=str(door.authority),
+        tls_server.url("?sslmode=verify-full"),
+        database_ca_file=str(tls_server.authority),
         database_password=CANARY,
     )
     assert told["state"] == "behind", told
 
 
-def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
+def test_an_authority_that_is_not_trusted(tls_server: TlsServer, tmp_path: Path) -> None:
     """Neither the system's nor another authority is accepted; the message says what is wrong."""
     stranger = issue(tmp_path, LOOPBACK).authority
     for authority in ("", stranger):
-        text = refusal(door.url("?sslmode=verify-full"), authority)
+        text = refusal(tls_server.url("?sslmode=verify-full"), authority)
         assert "certificate verify failed" in text
-    told = status(door.url("?sslmode=verify-full"), database_password=CANARY)
+    told = status(tls_server.url("?sslmode=verify-full"), database_password=CANARY)
     assert (told["state"], "证书不受信任" in told["trouble"]) == ("unreachable", True)
 
 
-def test_a_certificate_for_another_name(other_door: Door) -> None:
+def test_a_certificate_for_another_name(other_tls_server: TlsServer) -> None:
     """A certificate of a trusted authority for another name is refused."""
-    text = refusal(other_door.url("?sslmode=verify-full"), other_door.authority)
+    text = refusal(other_tls_server.url("?sslmode=verify-full"), other_tls_server.authority)
     assert "certificate is not valid" in text
 
 
@@ -162,11 +164,11 @@ def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
     assert ask(cluster.url(), authority) == {}
 
 
-def test_no_tls_is_taken_at_its_word(door: Door) -> None:
+def test_no_tls_is_taken_at_its_word(tls_server: TlsServer) -> None:
     """`disable` starts no TLS, so a server that requires it refuses."""
-    before = door.front.refused
-    refusal(door.url("?sslmode=disable"))
-    assert door.front.refused > before
+    before = tls_server.front.refused
+    refusal(tls_server.url("?sslmode=disable"))
+    assert tls_server.front.refused > before
 
 
 @pytest.mark.parametrize("mode", ["require", "prefer", "allow", "verify-ca", "VERIFY-FULL", "no"])
@@ -210,34 +212,39 @@ def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
         PostgresDsn("postgresql://lake@db.example/lake", ca_file=str(broken)).make_ssl_context()
 
 
-def test_a_wrong_password(door: Door) -> None:
+def test_a_wrong_password(tls_server: TlsServer) -> None:
     """PostgreSQL's message is shown, and no password."""
-    text = refusal(door.url("?sslmode=verify-full"), door.authority, "wrong-" + CANARY[:3])
+    text = refusal(
+        tls_server.url("?sslmode=verify-full"), tls_server.authority, "wrong-" + CANARY[:3]
+    )
     assert "password authentication failed" in text
     told = status(
-        door.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
-        database_ca_file=str(door.authority),
+        tls_server.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
+        database_ca_file=str(tls_server.authority),
     )
     assert (told["state"], "密码" in told["trouble"]) == ("unreachable", True)
     assert "••••" in told["place"]
 
 
 @pytest.mark.parametrize("login", ["lake", f"lake:{CANARY}", f"lake:not{CANARY}"])
-def test_a_server_never_shows_the_password(door: Door, login: str) -> None:
+def test_a_server_never_shows_the_password(tls_server: TlsServer, login: str) -> None:
     """Neither the banner nor the log has it, whether the login succeeds or not."""
     environment = {
-        "HUPAN_DATABASE_CA_FILE": str(door.authority),
+        "HUPAN_DATABASE_CA_FILE": str(tls_server.authority),
         "HUPAN_DATABASE_PASSWORD": CANARY if login == "lake" else "",
         "HUPAN_LOG_LEVEL": "debug",
-        "HUPAN_DATABASE": door.url("?sslmode=verify-full", login),
+        "HUPAN_DATABASE": tls_server.url("?sslmode=verify-full", login),
     }
-    data = ("--data-dir", str(door.authority.parent / "data"))  # every server needs the same key
+    data = (
+        "--data-dir",
+        str(tls_server.authority.parent / "data"),
+    )  # every server needs the same key
     with Server("serve", *data, environment=environment) as server:
         ready = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60).status_code
         output = server.output()
     assert ready == (503 if "not" in login else 200), output
     assert CANARY not in output
-    assert f"{LOOPBACK}:{door.front.port}/postgres" in output
+    assert f"{LOOPBACK}:{tls_server.front.port}/postgres" in output
 
 
 @pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["check"]])

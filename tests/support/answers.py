@@ -138,7 +138,7 @@ class Captcha:
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutboxMessage:
     """A message of the sandbox's outbox."""
 
     id: str

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.support.answers import Answer, Letter
+from tests.support.answers import Answer, OutboxMessage
 from tests.support.client import WireClient
 
 SIX_DIGITS = re.compile("[0-9]{6}")
@@ -70,12 +70,12 @@ def other(way: ContactChannel) -> ContactChannel:
     return EMAIL if way is PHONE else PHONE
 
 
-def is_code(letter: Letter) -> bool:
+def is_code(letter: OutboxMessage) -> bool:
     """Return whether a message has a code, and is not a notice."""
     return bool(SIX_DIGITS.fullmatch(letter.code or ""))
 
 
-def notice_to(wire: WireClient, way: ContactChannel, target: str) -> Letter:
+def notice_to(wire: WireClient, way: ContactChannel, target: str) -> OutboxMessage:
     """Return the first message to a target without a code."""
     return _first(wire, way, target, set(), has_code=False)
 
@@ -87,10 +87,10 @@ def forget(wire: WireClient, email: str, code: str, password: str) -> Answer:
 
 def _first(
     wire: WireClient, way: ContactChannel, target: str, before: set[str], *, has_code: bool
-) -> Letter:
+) -> OutboxMessage:
     """Return the first new message of a kind, skipping the other kind."""
-    letter = wire.next_letter(way.channel, target, before)
+    letter = wire.next_message(way.channel, target, before)
     while is_code(letter) is not has_code:
         before.add(letter.id)
-        letter = wire.next_letter(way.channel, target, before)
+        letter = wire.next_message(way.channel, target, before)
     return letter

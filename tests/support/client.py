@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 
 from tests.support import pb
-from tests.support.answers import Account, Answer, Captcha, Letter, read_answer
+from tests.support.answers import Account, Answer, Captcha, OutboxMessage, read_answer
 from tests.support.kept_connections import KeptConnection
 from tests.support.ports import LOOPBACK
 from tests.support.servers import Server
@@ -151,7 +151,7 @@ class WireClient:
         to = sent_to or mobile
         before = {letter.id for letter in self.list_outbox("sms", to)}
         assert self.ask_sms(mobile).code == 1
-        return self.next_letter("sms", to, before).code
+        return self.next_message("sms", to, before).code
 
     def wrong_code(self, right: str) -> str:
         """Return a wrong code of the right form."""
@@ -178,15 +178,16 @@ class WireClient:
         assert isinstance(made["token"], str)
         return Account(made["id"], made["token"])
 
-    def list_outbox(self, channel: str, to: str) -> list[Letter]:
+    def list_outbox(self, channel: str, to: str) -> list[OutboxMessage]:
         """Return the messages to one target, newest first."""
         reply = self.request("GET", f"/sandbox/outbox?{urlencode({'channel': channel, 'to': to})}")
         assert reply.status_code == 200, reply.text
         return [
-            Letter(str(m["id"]), m["channel"], m["to"], m["code"], m["text"]) for m in reply.json()
+            OutboxMessage(str(m["id"]), m["channel"], m["to"], m["code"], m["text"])
+            for m in reply.json()
         ]
 
-    def next_letter(self, channel: str, to: str, before: set[str]) -> Letter:
+    def next_message(self, channel: str, to: str, before: set[str]) -> OutboxMessage:
         """Return the first message to a target that is not a known one."""
         deadline = time.monotonic() + MESSAGE_SECONDS
         while time.monotonic() < deadline:

@@ -111,7 +111,7 @@ class Asker:
         """Return the HTTP status of a path such as `/readyz`."""
         return self.raw("GET", path)[0]
 
-    def door(self, path: str, body: Mapping[str, object] | None = None) -> object:
+    def call_sandbox(self, path: str, body: Mapping[str, object] | None = None) -> object:
         """Call a sandbox route, `/sandbox/<path>`; a body makes it a POST.
 
         Raises:
@@ -142,7 +142,7 @@ def seconds_until_writes(port: int) -> float:
     while time.monotonic() - begin < WRITE_WAIT_SECONDS:
         try:
             with Asker(port) as asker:
-                asker.door("accounts", {"nickname": "again"})
+                asker.call_sandbox("accounts", {"nickname": "again"})
         except NoAnswer:
             time.sleep(0.05)
         else:

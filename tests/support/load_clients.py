@@ -148,7 +148,9 @@ class Client:
         """Create an account by the sandbox's route, on a new session."""
         phone = self._fresh_phone()
         with self.journal.write({("phone", phone): "taken"}) as outcome:
-            made = self._asker.door("accounts", {"phone": phone, "deviceId": "d", "coins": 5})
+            made = self._asker.call_sandbox(
+                "accounts", {"phone": phone, "deviceId": "d", "coins": 5}
+            )
             assert isinstance(made, dict)
             outcome.kept()
         self._meet(Member(made["id"], made["token"], phone, coins=Coins(1, 500)))
@@ -265,7 +267,7 @@ class Client:
 
     def _letter(self, channel: str, to: str) -> str:
         """Return the newest code for a target; a kill loses the messages of a sandbox."""
-        letters = self._asker.door(f"outbox?channel={channel}&to={quote(to)}")
+        letters = self._asker.call_sandbox(f"outbox?channel={channel}&to={quote(to)}")
         assert isinstance(letters, list)
         if not letters:
             raise NoAnswer("the message is gone")

@@ -24,7 +24,7 @@ PHONE = ContactAddress("sms", "13800138000", "13800138000")
 MAIL = ContactAddress("email", "who@example.com", "Who@example.com")
 
 
-class HandClock:
+class ManualClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class OutboxHarness:
         self, engine: Database, sender: Sender, budget: NoticeBudget | None = None
     ) -> None:
         self.engine = engine
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.secret_box = SecretBox(b"k" * KEY_BYTES)
         self.messages = OutboxWriter(self.secret_box, SystemRandomSource())
         self.notices = NoticeQueue(self.messages, lambda: None, StoredLimiter(enabled=True))

@@ -24,7 +24,7 @@ PASSWORD = "the lake at seven"
 
 
 @dataclass(frozen=True)
-class Door:
+class CodeEndpoint:
     """An endpoint that consumes codes.
 
     Attributes:
@@ -41,15 +41,15 @@ class Door:
         return {self.field: target, "captcha": code, "password": PASSWORD}
 
 
-DOORS = {
-    "login": Door("user/verification-login", "sms", "mobile"),
-    "bind phone": Door("user/bing-phone", "sms", "phone", needs=False),
-    "change phone": Door("user/change-phone-check", "sms", "phone"),
-    "cancel by phone": Door("user/cancel-user", "sms", "phone"),
-    "bind email": Door("user/bing-email", "email", "email", needs=False),
-    "change email": Door("user/change-email-check", "email", "email"),
-    "cancel by email": Door("user/cancel-user", "email", "email"),
-    "reset": Door("user/forget-password", "email", "email"),
+CODE_ENDPOINTS = {
+    "login": CodeEndpoint("user/verification-login", "sms", "mobile"),
+    "bind phone": CodeEndpoint("user/bing-phone", "sms", "phone", needs=False),
+    "change phone": CodeEndpoint("user/change-phone-check", "sms", "phone"),
+    "cancel by phone": CodeEndpoint("user/cancel-user", "sms", "phone"),
+    "bind email": CodeEndpoint("user/bing-email", "email", "email", needs=False),
+    "change email": CodeEndpoint("user/change-email-check", "email", "email"),
+    "cancel by email": CodeEndpoint("user/cancel-user", "email", "email"),
+    "reset": CodeEndpoint("user/forget-password", "email", "email"),
 }
 
 # Endpoint, kind of request, state, use: the account for which the code acted.
@@ -84,9 +84,9 @@ WORKS = {
     ("reset", "reset", "bound", "other user"): "me",
 }
 REQUESTS = [
-    (door, asked)
-    for door in DOORS
-    for asked in (("plain",) if DOORS[door].channel == "sms" else ("plain", "reset"))
+    (endpoint, asked)
+    for endpoint in CODE_ENDPOINTS
+    for asked in (("plain",) if CODE_ENDPOINTS[endpoint].channel == "sms" else ("plain", "reset"))
 ]
 CELLS = [(*request, state, use) for request in REQUESTS for state in STATES for use in USES]
 
@@ -132,7 +132,7 @@ def bound(wire: WireClient, channel: Channel, who: Account) -> str:
 
 
 @dataclass(frozen=True)
-class Played:
+class CellResult:
     """The result of a cell."""
 
     answer: Answer
@@ -141,14 +141,14 @@ class Played:
     stranger: Account
 
 
-def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> Played:
+def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> CellResult:
     """Play a cell with one kind of token at the request."""
     name, asked, state, use = cell
-    door, channel = DOORS[name], DOORS[name].channel
+    endpoint, channel = CODE_ENDPOINTS[name], CODE_ENDPOINTS[name].channel
     target = fresh(wire, channel)
-    mine = {"free": fresh(wire, channel) if door.needs else ""}.get(state, target)
+    mine = {"free": fresh(wire, channel) if endpoint.needs else ""}.get(state, target)
     me = account(wire, channel, mine)
-    stranger = account(wire, channel, fresh(wire, channel) if door.needs else "")
+    stranger = account(wire, channel, fresh(wire, channel) if endpoint.needs else "")
     sent = {"none": None, "own": me.token, "other": stranger.token}[token]
     if state == "released before issue":
         release(wire, channel, me)
@@ -159,13 +159,13 @@ def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> Playe
     if use == "other target":
         named = bound(wire, channel, stranger) if name == "reset" else fresh(wire, channel)
     caller = stranger if use == "other user" else me
-    answer = wire.post(door.path, door.body(named, code), token=caller.token)
-    return Played(answer, target, me, stranger)
+    answer = wire.post(endpoint.path, endpoint.body(named, code), token=caller.token)
+    return CellResult(answer, target, me, stranger)
 
 
-def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> None:
+def assert_worked(wire: WireClient, name: str, whose: str, played: CellResult) -> None:
     """Check that the code acted only for the right account."""
-    channel = DOORS[name].channel
+    channel = CODE_ENDPOINTS[name].channel
     who = played.stranger if whose == "stranger" else played.me
     if name == "login":
         user_id = wire.own_info(played.answer.text("token")).pb_data.text(1)
@@ -203,7 +203,7 @@ def check_cell(wire: WireClient, cell: tuple[str, str, str, str], token: str) ->
         assert_worked(wire, cell[0], WORKS[cell], played)
     else:
         assert_refused(played.answer)
-        assert bound(wire, DOORS[cell[0]].channel, played.stranger) != played.target
+        assert bound(wire, CODE_ENDPOINTS[cell[0]].channel, played.stranger) != played.target
         assert wire.email_login(played.target, PASSWORD).code != 1
 
 
@@ -376,7 +376,7 @@ def test_token_at_issue_changes_nothing(
             path = "get-verification-code" if way is PHONE else "get-email-verification-code"
             body = {key: target, **wire.solved()}
             assert wire.post(f"verification/{path}", body, token=tokens[sent]).code == 1
-            code = wire.next_letter(way.channel, target, set()).code
+            code = wire.next_message(way.channel, target, set()).code
             assert_refused(way.cancel(wire, holder.account.token, target, code))
             if kind == "bound":
                 assert_refused(way.change(wire, holder.account.token, target, code))

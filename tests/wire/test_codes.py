@@ -16,7 +16,7 @@ def test_answer_and_message(wire: WireClient) -> None:
     phone = wire.fresh_phone()
     reply = wire.request("POST", f"/v1/{SMS}", {"mobile": phone, **wire.solved()})
     assert reply.json() == {"code": 1, "msg": "success"}
-    letter = wire.next_letter("sms", phone, set())
+    letter = wire.next_message("sms", phone, set())
     assert (letter.channel, letter.to) == ("sms", phone)
     assert re.fullmatch("[0-9]{6}", letter.code)
     assert letter.code in letter.text
@@ -28,7 +28,7 @@ def test_optional_and_unknown_keys(wire: WireClient, extra: dict[str, object]) -
     """The platform is optional, and unknown keys are ignored (wire.md 1.4, 4)."""
     phone = wire.fresh_phone()
     assert wire.post(SMS, {"mobile": phone, **wire.solved(), **extra}).code == 1
-    assert wire.next_letter("sms", phone, set()).code
+    assert wire.next_message("sms", phone, set()).code
 
 
 @pytest.mark.one_engine
@@ -38,7 +38,7 @@ def test_code_is_not_in_the_reply(wire: WireClient) -> None:
     for _ in range(5):
         phone = wire.fresh_phone()
         answer = wire.ask_sms(phone)
-        code = wire.next_letter("sms", phone, set()).code
+        code = wire.next_message("sms", phone, set()).code
         headers = [v for k, v in answer.headers.items() if k != "x-request-id"]
         found.append(code in answer.body.decode() or any(code in value for value in headers))
     assert not any(found)
@@ -102,7 +102,7 @@ def test_email_code_does_not_sign_in(wire: WireClient) -> None:
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email)
     assert wire.ask_email(email).code == 1
-    code = wire.next_letter("email", email, set()).code
+    code = wire.next_message("email", email, set()).code
     assert_refused(wire.sign_in(phone, code))
     assert wire.sign_in(email, code).code > 1
 
@@ -170,6 +170,6 @@ def test_stray_token_changes_nothing(wire: WireClient, token: str | None) -> Non
     body = {"mobile": phone, **wire.solved()}
     sent = owner.token if token is None else token
     assert wire.post(SMS, body, token=sent).code == 1
-    code = wire.next_letter("sms", phone, set()).code
+    code = wire.next_message("sms", phone, set()).code
     signed_in = wire.sign_in(phone, code).text("token")
     assert wire.own_info(signed_in).pb_data.text(1) != owner.id

@@ -44,7 +44,7 @@ def page_of(wire: WireClient, token: str, size: int = 100, page: int = 1) -> Pag
     return parts(data, "goldCoinRecord"), whole_number(data["total"])
 
 
-def busy(wire: WireClient) -> Account:
+def active_account(wire: WireClient) -> Account:
     """Return an account that received coins, and perhaps earned more."""
     account = wire.account(coins=12.34, nickname="before")
     name, url = pb.text(3, "湖畔"), pb.text(2, "https://example.com/a.png")
@@ -54,7 +54,7 @@ def busy(wire: WireClient) -> Account:
 
 
 @pytest.fixture(scope="module")
-def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
+def rich_member(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
     """Yield a sandbox for this file only, and the token of its richest member."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
@@ -107,16 +107,16 @@ def check_entries(wire: WireClient, token: str) -> None:
         assert entry["typ"] in TYPES
 
 
-def test_entries(wire: WireClient, bank: tuple[WireClient, str]) -> None:
+def test_entries(wire: WireClient, rich_member: tuple[WireClient, str]) -> None:
     """Each entry has nine keys of the documented types (wire.md 4)."""
-    check_entries(wire, busy(wire).token)
-    check_entries(*bank)
+    check_entries(wire, active_account(wire).token)
+    check_entries(*rich_member)
 
 
-def test_the_chain_is_whole(wire: WireClient, bank: tuple[WireClient, str]) -> None:
+def test_the_chain_is_whole(wire: WireClient, rich_member: tuple[WireClient, str]) -> None:
     """No coins are lost or created between two entries, and no balance is negative (J3)."""
-    check_chain(wire, busy(wire).token)
-    check_chain(*bank)
+    check_chain(wire, active_account(wire).token)
+    check_chain(*rich_member)
 
 
 @pytest.mark.parametrize("coins", [0.01, 0.1, 0.29, 1.15, 55.01, 57, 1_000_000.99])
@@ -128,9 +128,9 @@ def test_amounts_have_two_decimals(wire: WireClient, coins: float) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_pages_are_the_whole(bank: tuple[WireClient, str], size: int) -> None:
+def test_pages_are_the_whole(rich_member: tuple[WireClient, str], size: int) -> None:
     """The pages have every entry once; the total is constant (R09)."""
-    wire, token = bank
+    wire, token = rich_member
     entries = all_entries(wire, token)
     total = len(entries)
     last = -(-total // size)

@@ -210,7 +210,7 @@ class Kind:
             return wire.sms_code(target)
         before = {letter.id for letter in wire.list_outbox("email", target)}
         assert wire.ask_email(target).code == 1
-        return wire.next_letter("email", target, before).code
+        return wire.next_message("email", target, before).code
 
     def post(self, wire: WireClient, path: str, who: Account, target: str, code: str) -> Answer:
         """Call one of the two endpoints."""

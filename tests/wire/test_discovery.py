@@ -48,7 +48,7 @@ Groups = list[dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def lake(engine: EngineName) -> Iterator[WireClient]:
+def seeded(engine: EngineName) -> Iterator[WireClient]:
     """Yield a sandbox with the pack `discovery`, for this file only."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
@@ -57,9 +57,9 @@ def lake(engine: EngineName) -> Iterator[WireClient]:
 
 
 @pytest.fixture(scope="module")
-def token(lake: WireClient) -> str:
+def token(seeded: WireClient) -> str:
     """Return a member's token."""
-    return lake.account().token
+    return seeded.account().token
 
 
 def categories(wire: WireClient, token: str) -> list[str]:
@@ -93,9 +93,9 @@ def test_empty_server_has_lists(own_wire: WireClient) -> None:
     assert parts(data_of(reply_to(own_wire, BOTS, token=token), "botList"), "botList") == []
 
 
-def test_categories_are_names(lake: WireClient, token: str) -> None:
+def test_categories_are_names(seeded: WireClient, token: str) -> None:
     """The categories are distinct texts (wire.md 4)."""
-    names = categories(lake, token)
+    names = categories(seeded, token)
     assert names
     assert all(names)
     assert len(set(names)) == len(names)
@@ -103,14 +103,14 @@ def test_categories_are_names(lake: WireClient, token: str) -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("channel", ["default", "", "huawei"])
-def test_any_channel(lake: WireClient, token: str, channel: str) -> None:
+def test_any_channel(seeded: WireClient, token: str, channel: str) -> None:
     """`appChannel` is any text (wire.md 4)."""
-    assert lake.post(CATEGORIES, {"appChannel": channel}, token=token).code == 1
+    assert seeded.post(CATEGORIES, {"appChannel": channel}, token=token).code == 1
 
 
-def test_groups_of_a_category(lake: WireClient, token: str) -> None:
+def test_groups_of_a_category(seeded: WireClient, token: str) -> None:
     """Groups have the contract's keys and are sorted by headcount, descending (wire.md 4)."""
-    _, found = full_category(lake, token)
+    _, found = full_category(seeded, token)
     assert found
     sizes = [whole_number(group["headcount"]) for group in found]
     assert sizes == sorted(sizes, reverse=True)
@@ -120,24 +120,24 @@ def test_groups_of_a_category(lake: WireClient, token: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_pages_are_the_whole(lake: WireClient, token: str, size: int) -> None:
+def test_pages_are_the_whole(seeded: WireClient, token: str, size: int) -> None:
     """The pages have every group once (wire.md 4)."""
-    name, found = full_category(lake, token)
+    name, found = full_category(seeded, token)
     wanted = found[:30] if size < 100 else found
     pages = range(1, -(-len(wanted) // size) + 1)
-    paged = [groups(lake, token, category=name, size=size, page=page) for page in pages]
+    paged = [groups(seeded, token, category=name, size=size, page=page) for page in pages]
     assert all(len(page) <= size for page in paged)
     assert [group for page in paged for group in page][: len(wanted)] == wanted
-    assert groups(lake, token, category=name, page=10_000) == []
+    assert groups(seeded, token, category=name, page=10_000) == []
 
 
-def test_exact_id_finds_its_group(lake: WireClient, token: str) -> None:
+def test_exact_id_finds_its_group(seeded: WireClient, token: str) -> None:
     """The exact id finds the group; a part of it does not (wire.md 4)."""
-    name, found = full_category(lake, token)
+    name, found = full_category(seeded, token)
     for group in found[:5]:
         chat_id = text(group["chatId"])
-        assert group in groups(lake, token, category=name, keyword=chat_id)
-        parted = groups(lake, token, category=name, keyword=chat_id[:-1])
+        assert group in groups(seeded, token, category=name, keyword=chat_id)
+        parted = groups(seeded, token, category=name, keyword=chat_id[:-1])
         assert all(says(hit, chat_id[:-1]) for hit in parted)
 
 
@@ -148,39 +148,39 @@ def says(group: dict[str, object], keyword: str) -> bool:
 
 
 @pytest.mark.parametrize("key", ["nickname", "introduction"])
-def test_keyword_finds_inside_texts(lake: WireClient, token: str, key: str) -> None:
+def test_keyword_finds_inside_texts(seeded: WireClient, token: str, key: str) -> None:
     """A keyword matches inside names and introductions, with two Chinese characters (wire.md 4)."""
-    name, found = full_category(lake, token)
+    name, found = full_category(seeded, token)
     tried = [group for group in found if len(text(group[key])) >= 3]
     assert tried
     for group in tried[:5]:
         for keyword in {text(group[key])[:2], text(group[key])[-3:]}:
             if keyword != keyword.strip():
                 continue
-            hits = groups(lake, token, category=name, keyword=keyword)
+            hits = groups(seeded, token, category=name, keyword=keyword)
             assert all(says(hit, keyword) for hit in hits), keyword
             assert group in hits or len(hits) == 100, keyword
 
 
 @pytest.mark.parametrize("keyword", ["%", "_", "\\", "' or 1=1 --", '"', "*", "a OR b", "%%", "__"])
-def test_keyword_is_plain_text(lake: WireClient, token: str, keyword: str) -> None:
+def test_keyword_is_plain_text(seeded: WireClient, token: str, keyword: str) -> None:
     """No character of a keyword has a special meaning (security I8)."""
-    name, _ = full_category(lake, token)
+    name, _ = full_category(seeded, token)
     for category in (name, keyword):
-        hits = groups(lake, token, category=category, keyword=keyword)
+        hits = groups(seeded, token, category=category, keyword=keyword)
         assert all(says(hit, keyword) for hit in hits)
 
 
-def test_unfound_is_an_empty_list(lake: WireClient, token: str) -> None:
+def test_unfound_is_an_empty_list(seeded: WireClient, token: str) -> None:
     """A keyword without a match returns an empty list (wire.md 4)."""
-    name, _ = full_category(lake, token)
-    assert groups(lake, token, category=name, keyword="\u9f98\u9f98\u9f98") == []
+    name, _ = full_category(seeded, token)
+    assert groups(seeded, token, category=name, keyword="\u9f98\u9f98\u9f98") == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"extra": [1]}'])
-def test_bots(lake: WireClient, token: str, body: bytes) -> None:
+def test_bots(seeded: WireClient, token: str, body: bytes) -> None:
     """A bot's chatType and headcount are strings, its flags numbers (wire.md 4)."""
-    found = parts(data_of(reply_to(lake, BOTS, body, token=token), "botList"), "botList")
+    found = parts(data_of(reply_to(seeded, BOTS, body, token=token), "botList"), "botList")
     assert found
     for bot in found:
         check_shape(bot, BOT)

@@ -17,7 +17,7 @@ def nothing_was_sent(wire: WireClient, email: str) -> bool:
     """
     marker = wire.fresh_email()
     assert wire.ask_email(marker).code == 1
-    wire.next_letter("email", marker, set())
+    wire.next_message("email", marker, set())
     return wire.list_outbox("email", email) == []
 
 
@@ -30,7 +30,7 @@ def test_code_without_a_type(wire: WireClient, extra: dict[str, object], *, boun
         wire.account(email=email)
     body = {"email": email, **wire.solved(), **extra}
     assert wire.request("POST", f"/v1/{EMAIL}", body).json() == {"code": 1, "msg": "success"}
-    letter = wire.next_letter("email", email, set())
+    letter = wire.next_message("email", email, set())
     assert (letter.channel, letter.to) == ("email", email)
     assert re.fullmatch("[0-9]{6}", letter.code)
     assert letter.code in letter.text
@@ -41,7 +41,7 @@ def test_reset_code_for_a_bound_address(wire: WireClient) -> None:
     email = wire.fresh_email()
     wire.account(email=email, password="long enough 1")
     assert wire.ask_email(email, typ="forget_password").code == 1
-    assert re.fullmatch("[0-9]{6}", wire.next_letter("email", email, set()).code)
+    assert re.fullmatch("[0-9]{6}", wire.next_message("email", email, set()).code)
 
 
 def test_reset_code_for_an_unknown_address(wire: WireClient) -> None:

@@ -143,7 +143,7 @@ def test_fifty_change_to_one_address(wire: WireClient) -> None:
     accounts = [wire.account(email=email) for email in old]
     email = wire.fresh_email()
     assert wire.ask_email(email).code == 1
-    body = {"email": email, "captcha": wire.next_letter("email", email, set()).code}
+    body = {"email": email, "captcha": wire.next_message("email", email, set()).code}
     path = "user/change-email-check"
     answers = at_once(lambda who: wire.post(path, body, token=who.token), accounts)
     winner = only_winner(answers, accounts)

@@ -225,7 +225,7 @@ def code_for(wire: WireClient, email: str, typ: str = "") -> str:
     """Request a code and return it."""
     before = {letter.id for letter in wire.list_outbox("email", email)}
     assert wire.ask_email(email, **({"typ": typ} if typ else {})).code == 1
-    return wire.next_letter("email", email, before).code
+    return wire.next_message("email", email, before).code
 
 
 def reset(wire: WireClient, email: str, code: str, password: str = PASSWORD) -> Answer:

@@ -253,7 +253,7 @@ SAVED: dict[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def shy(engine: EngineName) -> Iterator[WireClient]:
+def hiding(engine: EngineName) -> Iterator[WireClient]:
     """Yield a sandbox whose members show little by default."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=HIDING) as server, WireClient(server) as wire:
@@ -283,32 +283,32 @@ def test_shown_by_default(wire: WireClient) -> None:
         assert len(seen.text(1)) == len("2033-05-18 11:33:20")
 
 
-def test_hidden_from_others(shy: WireClient) -> None:
+def test_hidden_from_others(hiding: WireClient) -> None:
     """Hidden data is in no response to others, in any format (security D4)."""
-    account = account_with_data(shy)
-    for token in ("x", shy.account().token):
-        seen = profile(shy, account, token)
+    account = account_with_data(hiding)
+    for token in ("x", hiding.account().token):
+        seen = profile(hiding, account, token)
         assert seen.kinds() == {2: pb.LENGTH, 3: pb.VARINT}
-        body = shy.get_user(account.id, token=token).body.decode("latin-1")
+        body = hiding.get_user(account.id, token=token).body.decode("latin-1")
         assert "西湖区".encode().decode("latin-1") not in body
         headers = {"content-type": "application/json"}
-        reply = shy.request(
+        reply = hiding.request(
             "POST", "/v1/user/get-user", {"id": account.id}, token=token, headers=headers
         )
         assert "西湖" not in reply.text
         assert "1231231230" not in reply.text
-        assert shy.get_user(account.id, token=token).pb_data.text(20) == ""
+        assert hiding.get_user(account.id, token=token).pb_data.text(20) == ""
 
 
-def test_an_account_always_sees_its_own_data(shy: WireClient) -> None:
+def test_an_account_always_sees_its_own_data(hiding: WireClient) -> None:
     """An account reads all its own data (wire.md 4 get-user-data)."""
-    account = account_with_data(shy)
-    data = shy.post("user/get-user-data", token=account.token).data
+    account = account_with_data(hiding)
+    data = hiding.post("user/get-user-data", token=account.token).data
     assert data is not None
     own = data["data"]
     assert isinstance(own, dict)
     assert {key: own[key] for key in SAVED} == SAVED
-    seen = profile(shy, account, account.token)
+    seen = profile(hiding, account, account.token)
     assert (seen.number(4), seen.text(5), seen.text(6)) == (1_231_231_230, "杭州市", "西湖区")
 
 
@@ -445,7 +445,7 @@ def test_a_fresh_account_has_a_profile_too(wire: WireClient) -> None:
 
 
 @pytest.fixture
-def discreet() -> Iterator[WireClient]:
+def hiding_server() -> Iterator[WireClient]:
     """Yield a server that shows little of accounts without a choice."""
     names = ("BIRTHDAY", "ADDRESS", "LAST_ACTIVE", "COUNTRY")
     settings = {f"HUPAN_SHOW_{name}": "false" for name in names}
@@ -455,13 +455,13 @@ def discreet() -> Iterator[WireClient]:
 
 @pytest.mark.slow
 @pytest.mark.one_engine
-def test_the_server_may_hide_it(discreet: WireClient) -> None:
+def test_the_server_may_hide_it(hiding_server: WireClient) -> None:
     """Introduction and gender stay visible; the owner sees all (security D4)."""
-    account = discreet.account()
-    discreet.post(SAVE_DATA, WHOLE_RECORD, token=account.token)
-    for token in ("x", discreet.account().token):
-        data = discreet.get_user(account.id, token=token).pb_data
+    account = hiding_server.account()
+    hiding_server.post(SAVE_DATA, WHOLE_RECORD, token=account.token)
+    for token in ("x", hiding_server.account().token):
+        data = hiding_server.get_user(account.id, token=token).pb_data
         assert data.message(19).kinds() == {2: 2, 3: 0}
         assert not data.has(20)
-    own = discreet.get_user(account.id, token=account.token).pb_data.message(19)
+    own = hiding_server.get_user(account.id, token=account.token).pb_data.message(19)
     assert set(own.kinds()) == set(range(1, 8))

@@ -50,7 +50,7 @@ def test_outbox_filters(wire: WireClient) -> None:
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.sms_code(phone)
     assert wire.ask_email(email).code == 1
-    wire.next_letter("email", email, set())
+    wire.next_message("email", email, set())
 
     def listed(**filters: str) -> list[dict[str, object]]:
         found: list[dict[str, object]] = wire.http.get("/sandbox/outbox", params=filters).json()

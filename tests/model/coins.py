@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Purse:
+class CoinModel:
     """A journal, and the first result of each key."""
 
     lines: list[Line] = field(default_factory=list)
