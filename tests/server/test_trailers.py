@@ -173,7 +173,7 @@ def test_memory_does_not_grow(listening: Listening, kind: str) -> None:
     """Five seconds of endless data, on one connection after the other (security X1)."""
     start, more = ENDLESS[kind]
     before = memory(listening)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 1
     while time.monotonic() < until:
         peer = listening.connect().say(HEAD + start)
         with contextlib.suppress(ConnectionError):
