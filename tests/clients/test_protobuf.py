@@ -49,7 +49,7 @@ def test_we_write_what_the_reference_reads(text: str) -> None:
 @example(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 @example(b"\x09" + struct.pack("<d", float("nan")))
 def test_garbage_is_an_error_or_a_message(data: bytes) -> None:
-    """Any bytes decode or raise that one error."""
+    """Any bytes decode, or raise the separate error."""
     for message_type in (OwnInfo, User, Contacts):
         try:
             decode_message(message_type, data)

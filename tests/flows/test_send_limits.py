@@ -28,7 +28,7 @@ def sent(wire: WireClient, *numbers: str) -> list[str]:
 
 
 def test_a_budget_that_is_spent_stops_the_sending() -> None:
-    """29 cents pay five SMS of five, also concurrently; e-mails go on (security C11, R11, X4).
+    """29 cents pay for five SMS at 5 cents, also concurrently; e-mails go on (C11, R11, X4).
 
     One of the five is for a notice, two of the others for strangers.
     """

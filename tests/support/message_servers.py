@@ -177,7 +177,7 @@ class MessageServer:
                 pass
 
     def _hold(self, to: _Handler) -> None:
-        """Read and send nothing."""
+        """Neither read nor send."""
         to.close_connection = True
         self._released.wait(30)
 
