@@ -32,7 +32,7 @@ def guess(
 
 
 @pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
-def test_five_guesses_over_all_doors(wire: WireClient, way: ContactChannel) -> None:
+def test_five_guesses_over_all_endpoints(wire: WireClient, way: ContactChannel) -> None:
     """After five wrong guesses anywhere, the right code fails everywhere (security C3, C4)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})

@@ -50,7 +50,7 @@ STATES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.one_engine
-def test_no_door_is_forgotten() -> None:
+def test_no_endpoint_is_missing() -> None:
     """Each endpoint that acts on a number or an address is in the list (E1)."""
     fields = {"mobile", "email", "phone"}
     taking = {

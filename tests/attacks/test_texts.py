@@ -162,7 +162,7 @@ def test_a_nul_in_a_query_is_no_failure(wire: WireClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["nickname", "password", "phone", "email", "invitedBy"])
-def test_a_nul_at_the_sandbox_door(wire: WireClient, field: str) -> None:
+def test_a_nul_at_the_sandbox_route(wire: WireClient, field: str) -> None:
     """Seeded accounts are checked as strictly."""
     reply = wire.request("POST", "/sandbox/accounts", {field: "1390000\x000000 lake"})
     assert reply.status_code == 200 if field == "password" else 400 <= reply.status_code < 500

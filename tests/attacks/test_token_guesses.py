@@ -125,7 +125,7 @@ def test_what_is_public_is_no_token(wire: WireClient) -> None:
         assert wire.own_info(None, {header: value}).code == -101, header
 
 
-def test_a_token_of_one_kind_opens_no_door_of_another(wire: WireClient) -> None:
+def test_a_token_of_one_kind_opens_no_route_of_another(wire: WireClient) -> None:
     """The chat API has no operator route under any likely name (T9)."""
     token = wire.account(vipDays=3).token
     for path in ("admin", "v1/admin", "console", "v1/admin/user", "metrics", "debug", "docs"):

@@ -97,7 +97,7 @@ async def test_rows_of_any_account_are_found(tmp_path: Path) -> None:
     )
 
 
-async def test_a_look_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No statement returns more rows than its bound, even if many lead to one account."""
     monkeypatch.setattr(integrity, "IDS_PER_RANGE", 4)
     monkeypatch.setattr(integrity, "IDENTITIES_PER_READ", 3)

@@ -74,7 +74,7 @@ async def test_fifty_ask_for_one_code(world: World) -> None:
     assert len(set(codes)) == 50
 
 
-async def test_fifty_wishes_of_one_account(world: World) -> None:
+async def test_fifty_requests_of_one_account(world: World) -> None:
     """The account gets one of them, and the claims of the others are undone."""
     account = await world.account()
     wishes = [f"WISH{number:02}" for number in range(50)]

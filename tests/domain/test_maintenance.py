@@ -94,7 +94,7 @@ async def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
             await one.check()
 
 
-async def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
+async def test_one_process_checks_once_a_day(tmp_path: Path) -> None:
     """One of several processes runs the check, and none repeats it within a day."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         clock = StandingClock()

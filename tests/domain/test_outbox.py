@@ -124,7 +124,7 @@ async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
     assert sender.tries == 0
 
 
-async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
+async def test_two_workers_share_without_doubles(tmp_path: Path) -> None:
     """Two servers with one outbox send each message once."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:

@@ -89,7 +89,7 @@ async def test_a_later_change_is_not_rewarded(world: World) -> None:
     assert await rewards(world, account) == []
 
 
-async def test_a_full_purse_does_not_stop_a_change(world: World) -> None:
+async def test_a_full_balance_does_not_stop_a_change(world: World) -> None:
     """The name changes, the coins that do not fit are not granted."""
     account = (await world.account()).id
     await world.coins.change(

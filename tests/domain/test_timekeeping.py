@@ -249,7 +249,7 @@ async def live(seconds: int, *processes: Process) -> None:
 
 
 @pytest.mark.parametrize("leap", [HOUR + 1, DAY, 20 * DAY, TEN_YEARS])
-async def test_a_leap_that_does_not_last(
+async def test_a_jump_that_does_not_last(
     tmp_path: Path, leap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For 75 s as for 59 minutes it is logged, and neither server nor command follows (X10)."""
@@ -275,7 +275,7 @@ async def test_a_leap_that_does_not_last(
     assert caplog.text.count("has leapt back") == 2
 
 
-async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
+async def test_commands_know_of_a_jump_at_once(tmp_path: Path) -> None:
     """The clock is checked every few seconds, the store updated each minute or on a jump (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         one = await Process(engine, Machine()).begin()
@@ -294,7 +294,7 @@ async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
         assert (await get_clock_state(engine)).latest == NOW + 90
 
 
-async def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
+async def test_a_jump_that_lasts_is_followed(tmp_path: Path) -> None:
     """After an hour all processes of the machine and commands follow it (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
@@ -310,7 +310,7 @@ async def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
         assert await both[0].command_time() == machine.wall
 
 
-async def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
+async def test_a_jump_that_is_confirmed(tmp_path: Path) -> None:
     """`trust_clock` at a start accepts it, and also takes it back (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
@@ -350,7 +350,7 @@ async def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
         assert tuple(used) == (now - 5, now)
 
 
-async def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
+async def test_a_restart_does_not_accept_a_jump(tmp_path: Path) -> None:
     """A restart neither accepts it nor restarts its hour (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
@@ -455,7 +455,7 @@ def signed_up(served: InProcessServer, mobile: str) -> str:
     return served.post("user/verification-login", body).text("token")
 
 
-def test_a_leap_ends_no_session_and_erases_no_account(served: InProcessServer) -> None:
+def test_a_jump_ends_no_session_and_erases_no_account(served: InProcessServer) -> None:
     """Ten years ahead for 75 s do not, with a server's housekeeping; an hour does (X10)."""
     machine, parts = Machine(), served.server.infrastructure
     served.clock.time = machine.wall

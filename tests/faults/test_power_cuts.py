@@ -129,7 +129,7 @@ def test_a_cut_is_no_damage(tmp_path: Path) -> None:
         assert count_lost_commits(files.get(f"{NAME}-wal", b"")) == 0
 
 
-def test_the_cuts_bite(tmp_path: Path) -> None:
+def test_unsynced_commits_are_lost(tmp_path: Path) -> None:
     """Without synced commits the same cuts lose acknowledged changes (security R02, D7)."""
     run = record(tmp_path, "NORMAL")
     _, losses = cut_often(run, tmp_path / "cut", CUTS // 5, seed=2)

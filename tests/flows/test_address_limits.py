@@ -119,7 +119,7 @@ def test_making_captchas_is_bounded(wire: WireClient) -> None:
     assert resident_mib(wire) - before <= 20
 
 
-def test_sends_at_the_wish_of_an_address(wire: WireClient) -> None:
+def test_sends_requested_by_an_address(wire: WireClient) -> None:
     """20 codes an hour for an address, 100 for a network, also concurrently (security C11, R11)."""
     solvers = [ProxiedClient(wire, f"192.0.2.{number}") for number in range(150)]
     bodies = [{"mobile": apart(n), **solver.solved()} for n, solver in enumerate(solvers)]

@@ -99,7 +99,7 @@ def test_everything_is_there_after_a_restart(folder: Path) -> None:
         assert client.own_info(token).code == 1
 
 
-def test_the_sandbox_has_no_door_here(folder: Path) -> None:
+def test_the_sandbox_has_no_route_here(folder: Path) -> None:
     """The sandbox endpoints are 404 in `hupan serve`."""
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
         for door in ("outbox", "outbox/wait", "accounts", "reset", "clock", "seed"):

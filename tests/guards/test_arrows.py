@@ -138,7 +138,7 @@ def wrong_arrows(path: str, source: str) -> list[str]:
     ]
 
 
-def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
+def test_every_import_is_allowed(modules: dict[str, str]) -> None:
     """Each file imports only what its layer may, and only at its top."""
     assert modules
     assert [fault for path, text in modules.items() for fault in wrong_arrows(path, text)] == []
@@ -179,7 +179,7 @@ def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
         ("helpers/text.py", ""),
     ],
 )
-def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
+def test_a_wrong_import_is_seen(path: str, source: str) -> None:
     """A wrong import is one fault, however it is written."""
     assert len(wrong_arrows(path, source)) == 1
 
@@ -199,6 +199,6 @@ def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
         ("config/paths.py", 'import hupandas, os\nname = "hupan.db"'),
     ],
 )
-def test_a_right_arrow_passes(path: str, source: str) -> None:
+def test_an_allowed_import_passes(path: str, source: str) -> None:
     """An allowed import is no fault."""
     assert wrong_arrows(path, source) == []

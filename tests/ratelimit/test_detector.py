@@ -40,7 +40,7 @@ class DetectorHarness:
             self.detector.record_attempt(is_wrong=True)
 
 
-def test_more_than_half_of_a_thousand_wrong_ring() -> None:
+def test_more_than_half_of_a_thousand_wrong_raise_an_alert() -> None:
     """500 wrong ones of the last 1,000 raise no alert, 501 do (security C6)."""
     watched = DetectorHarness()
     watched.record_attempt(wrong=500, right=500)
@@ -49,7 +49,7 @@ def test_more_than_half_of_a_thousand_wrong_ring() -> None:
     assert watched.rung("wrong-tries") == 1
 
 
-def test_the_first_tries_of_a_server_ring_nothing() -> None:
+def test_the_first_attempts_of_a_server_raise_no_alert() -> None:
     """The share of fewer than 1,000 is ignored."""
     watched = DetectorHarness()
     watched.record_attempt(wrong=ATTEMPT_WINDOW - 1, right=0)
@@ -81,7 +81,7 @@ async def test_unused_codes_raise_an_alarm() -> None:
         assert watched.rung("unused-codes") == expected
 
 
-def test_a_few_unused_codes_ring_nothing() -> None:
+def test_a_few_unused_codes_raise_no_alert() -> None:
     """Fewer than fifty in an hour raise no alert."""
     watched = DetectorHarness()
     for _ in range(MIN_CODES_PER_HOUR - 1):

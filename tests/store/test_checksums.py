@@ -73,7 +73,7 @@ def test_a_new_file_has_them(database: Path) -> None:
     assert form(database.with_name(f"{database.name}.before-0004")) == SUMMED
 
 
-async def test_a_look_finds_a_flip(database: Path) -> None:
+async def test_a_check_finds_a_flip(database: Path) -> None:
     """A check of the whole file reports damage that no read met, without personal data."""
     migrate_file(database)
     connection = connect(database)
@@ -86,7 +86,7 @@ async def test_a_look_finds_a_flip(database: Path) -> None:
     assert "body" not in told
 
 
-async def test_a_look_may_be_broken_off(database: Path) -> None:
+async def test_a_check_may_be_interrupted(database: Path) -> None:
     """A server that stops does not wait for a check."""
     migrate_file(database)
 

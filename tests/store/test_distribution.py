@@ -220,7 +220,7 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
 
 
 @pytest.mark.slow
-def test_no_statement_joins_over_the_fence() -> None:
+def test_no_statement_joins_across_nodes() -> None:
     """This applies to constants, composed statements and migrations."""
     found = dict(product_statements())
     for place in ("integrity.LIST_SUSPECT_SESSIONS", "0013_remark_size.sql", "postgres_pool.py"):
@@ -301,7 +301,7 @@ def test_what_asked_every_shard_is_seen(connection: apsw.Connection, sql: str) -
         ),
     ],
 )
-def test_a_join_over_the_fence_is_seen(sql: str) -> None:
+def test_a_join_across_nodes_is_seen(sql: str) -> None:
     """A join across nodes is found in any form, even if it asks all nodes anyway."""
     assert crossing(sql)
 

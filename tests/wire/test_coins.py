@@ -308,7 +308,7 @@ def test_each_surface_has_its_method(wire: WireClient) -> None:
     assert wire.request("POST", f"/web/v1/{PATH}", FIRST_PAGE, token=token).status_code == 404
 
 
-def test_the_door_refuses_what_is_no_balance(wire: WireClient) -> None:
+def test_the_route_refuses_an_invalid_balance(wire: WireClient) -> None:
     """Negative balances, balances out of bounds and three decimals are refused."""
     for coins in (-1, 0.001, 10**13, 10**30, "NaN"):
         assert wire.request("POST", "/sandbox/accounts", {"coins": coins}).status_code == 400

@@ -24,7 +24,7 @@ def in_full_width(phone: str) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_one_number_at_every_door(wire: WireClient, form: str) -> None:
+def test_one_number_at_every_endpoint(wire: WireClient, form: str) -> None:
     """Request, look-up, sign-in and display treat it as one number and one account."""
     phone = wire.fresh_phone()
     code = wire.sms_code(pasted(form, phone), sent_to=phone)

@@ -98,7 +98,7 @@ def test_wait_ends(wire: WireClient) -> None:
     assert wire.http.get("/sandbox/outbox/wait", params=params, timeout=20).status_code < 500
 
 
-def test_account_door_makes_a_session(wire: WireClient) -> None:
+def test_account_route_makes_a_session(wire: WireClient) -> None:
     """The response is {id, token}, and the token is a session of that account (design 8)."""
     reply = wire.request("POST", "/sandbox/accounts", b"{}").json()
     assert set(reply) == {"id", "token"}
@@ -109,7 +109,7 @@ def test_account_door_makes_a_session(wire: WireClient) -> None:
     assert wire.own_info(reply["token"]).pb_data.text(1) == reply["id"]
 
 
-def test_account_door_takes_a_device(wire: WireClient) -> None:
+def test_account_route_takes_a_device(wire: WireClient) -> None:
     """The session belongs to the given deviceId (design 8, wire.md 5)."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone, deviceId="door", platform="windows")
@@ -157,7 +157,7 @@ def test_it_listens_on_loopback_alone(sandbox: Server) -> None:
 
 
 @pytest.mark.slow
-def test_serve_has_no_doors(tmp_path: Path) -> None:
+def test_serve_has_no_sandbox_routes(tmp_path: Path) -> None:
     """In `hupan serve` the routes are 404, and health exists (design 8)."""
     with (
         Server("serve", "--data-dir", str(tmp_path / "data")) as server,

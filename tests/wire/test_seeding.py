@@ -154,7 +154,7 @@ def test_reset_takes_packs_away(empty_sandbox: WireClient) -> None:
 
 @pytest.mark.slow
 @pytest.mark.one_engine
-def test_the_door_is_a_post(wire: WireClient) -> None:
+def test_the_route_is_a_post(wire: WireClient) -> None:
     """Only POST is served (design 8)."""
     assert wire.request("GET", "/sandbox/seed").status_code in {404, 405}
 
@@ -456,7 +456,7 @@ def test_banned_pack(own_wire: WireClient) -> None:
     assert own_wire.get_user(for_good["id"]).code == 7100
 
 
-def test_bans_at_the_door(own_wire: WireClient) -> None:
+def test_bans_of_created_accounts(own_wire: WireClient) -> None:
     """Days set the end, a reason alone is permanent, and without both there is no ban."""
     own_wire.set_clock(set=NOW)
     bans: list[dict[str, object]] = [{"banDays": 2}, {"banReason": "刷屏"}, {"banDays": 0}]
@@ -466,7 +466,7 @@ def test_bans_at_the_door(own_wire: WireClient) -> None:
     assert [own_wire.get_user(one.id).code for one in accounts] == [1, 7100, 1]
 
 
-def test_guests_at_the_door(own_wire: WireClient) -> None:
+def test_created_accounts_are_counted(own_wire: WireClient) -> None:
     """Every new account counts, with or without an invitation code (wire.md 4)."""
     own_wire.set_clock(set=NOW)
     inviter = own_wire.account()
