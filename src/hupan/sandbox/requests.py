@@ -73,7 +73,6 @@ class JournalRoutes:
     readers: Readers = field(default_factory=Readers)
 
     def build_routes(self) -> list[BaseRoute]:
-        """Return the routes."""
         return [
             Route("/sandbox/requests", handle_errors(self.list_entries), methods=["GET"]),
             Route("/sandbox/requests", handle_errors(self.clear), methods=["DELETE"]),

@@ -324,7 +324,6 @@ class RuleRoutes:
     is_served: IsServed
 
     def build_routes(self) -> list[BaseRoute]:
-        """Return the routes."""
         return [
             Route("/sandbox/rules", handle_errors(self.show), methods=["GET"]),
             Route("/sandbox/rules", handle_errors(self.set), methods=["PUT"]),

@@ -253,7 +253,7 @@ def _resume(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[
 
 _LOGGER = logging.getLogger("hupan.listener")
 _SLICE_BYTES = 4096
-# One read can hold ten thousand small requests, and each costs some 2 KB before it is answered.
+# One read can hold ten thousand small requests, and each costs about 2 KB before it is answered.
 _MAX_PIPELINED_REQUESTS = 128
 # Maximum chunks of all requests in one read.
 _MAX_CHUNKS = 4096

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TextIO, cast
 
 MAX_QUEUED_BYTES = 4 << 20
-"""Maximum bytes in the queue; some 50,000 lines."""
+"""Maximum bytes in the queue; about 50,000 lines."""
 _CHUNK_BYTES = 65536
 _DRAIN_SECONDS = 2.0
 _POLL_MILLISECONDS = 200
@@ -176,7 +176,7 @@ class OutputStream(io.TextIOBase):
     def _enqueue(self, text: str) -> None:
         kept = not text or self.writer.enqueue(text.encode(self._encoding, self._errors))
         if self._raises_on_drop and not kept:
-            raise BlockingIOError("nobody reads what is written here")
+            raise BlockingIOError("the other end does not read what is written here")
 
 
 def count_dropped_lines() -> int:

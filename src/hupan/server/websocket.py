@@ -20,7 +20,7 @@ from websockets.server import ServerProtocol
 
 GOING_AWAY, INVALID_DATA, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1007, 1008, 1011
 _SLICE_BYTES = 1024
-"""Read in one tick of the loop: at most some 170 frames, so that others have their turn."""
+"""Read in one tick of the loop: about 170 frames at most, so that others have their turn."""
 _SWEEP_SECONDS = 1.0
 _log = logging.getLogger("hupan.listener")
 _framing_log = logging.getLogger("hupan.listener.frames")

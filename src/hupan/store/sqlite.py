@@ -1,6 +1,6 @@
 """SQLite through apsw: reads run on the event loop, writes on one thread with group commit.
 
-A read takes some 10 µs, less than switching to a thread. The writer runs all pending changes, each
+A read takes about 10 µs, less than switching to a thread. The writer runs all pending changes, each
 in a savepoint, commits once with `synchronous=FULL` and only then settles all of them in one call
 to the loop. Its thread has the only connection that writes.
 
