@@ -1,6 +1,6 @@
-"""Where the files of tests are: in memory if the machine has room, for most tests wait for a disk.
+"""The folder for files of tests: in memory if possible, because most tests wait for a disk.
 
-What shows something about a disk, or writes gigabytes, is on the disk all the same.
+Tests about a disk, or with gigabytes, use the disk anyway.
 """
 
 import os

@@ -52,7 +52,7 @@ class Token(SQLAlchemyBaseAccessTokenTableUUID, Table):
     """A session."""
 
 
-# Signing in asks for the lower-case address; without this it reads every account.
+# A sign-in looks up the lower-case address; without this it would scan every account.
 Index("users_by_lower_email", func.lower(User.email))
 
 
