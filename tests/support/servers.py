@@ -24,6 +24,8 @@ CHEAP_HASHES = {
     "HUPAN_PASSWORD_PASSES": "1",
 }
 """Variables of a server for tests about passwords, but not about their hashes."""
+FEW_PICTURES = {"HUPAN_CAPTCHA_POOL": "4"}
+"""Drawing the usual 64 at each start and reset takes longer than many a test."""
 SETTLE_SECONDS = 2.0
 QUIET_SECONDS = 0.1
 
@@ -58,7 +60,7 @@ class Server(Running):
             *arguments,
             *STORES.options(_data_dir(arguments)),
         ]
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **FEW_PICTURES, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
