@@ -11,7 +11,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_command(first: signal.Signals, undone: list[bool]) -> None:
-    """Return a command that is ended by a signal, and by others during the undo."""
+    """Simulate a command that a signal ends, with further signals during the undo."""
     with undone_by_signals():
         try:
             os.kill(os.getpid(), first)
@@ -24,7 +24,7 @@ def end_command(first: signal.Signals, undone: list[bool]) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("first", ENDING)
 def test_further_signals_do_not_end_the_undoing(first: signal.Signals) -> None:
-    """A closed terminal sends SIGHUP twice; the default signal handling returns afterwards."""
+    """A closed terminal sends SIGHUP twice; the former handlers are restored afterwards."""
     before = [signal.signal(number, signal.SIG_DFL) for number in ENDING]
     undone: list[bool] = []
     try:

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wire(folder: Path) -> Iterator[WireClient]:
-    """Return a client of a sandbox that commands may change."""
+    """Yield a client of a sandbox that commands may change."""
     with (
         Server("sandbox", "--limits", "--data-dir", str(folder)) as server,
         WireClient(server) as client,

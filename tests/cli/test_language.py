@@ -59,7 +59,7 @@ def help_of_all(language: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=["zh", "en"])
 def shown(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
-    """Yield each language with the help of every command."""
+    """Return a language with the help of every command."""
     return request.param, help_of_all(request.param)
 
 

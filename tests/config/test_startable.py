@@ -130,7 +130,7 @@ def starts(chosen: Settings) -> None:
 
 
 def edge_values() -> Iterator[tuple[str, str]]:
-    """Return each setting with values at the edges of its range."""
+    """Yield each setting with values at the edges of its range."""
     for name in SETTINGS:
         for value in dict.fromkeys((*TEXTS, *NUMBERS, "true", *MORE.get(name, ()))):
             yield name, value

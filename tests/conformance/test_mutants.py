@@ -314,7 +314,7 @@ ALICE: list[Account] = []
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Return the address of a sandbox that has an account."""
+    """Yield the address of a sandbox that has an account."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         ALICE[:] = [World(Wire(parse_target(server.url))).alice]
         yield server.url

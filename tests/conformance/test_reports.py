@@ -70,7 +70,7 @@ JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-lengt
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """Return a sandbox."""
+    """Yield a sandbox."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         yield server
 

@@ -34,7 +34,7 @@ LOGIN = "/v1/user/verification-login"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """Return a sandbox."""
+    """Yield a sandbox."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         yield server
 

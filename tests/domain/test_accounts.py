@@ -17,7 +17,7 @@ from tests.support.world import NOW, World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return accounts that can be banned or become VIP."""
+    """Yield accounts that can be banned or become VIP."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

@@ -42,7 +42,7 @@ OTHER_CONTENT: list[dict[str, object]] = [
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with a new store."""
+    """Yield a world with a new store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

@@ -18,7 +18,7 @@ from tests.support.world import NOW, World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

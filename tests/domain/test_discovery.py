@@ -300,7 +300,7 @@ def test_a_draft_is_not_seen(database: Path) -> None:
 
 
 async def failing(engine: Database) -> None:
-    """Yield groups, then fail as a broken file does."""
+    """Add a group to a draft, then fail as a broken file does."""
     async with build_group_index(engine) as draft:
         await draft.add([SECOND])
         raise ValueError("reading failed")

@@ -244,7 +244,7 @@ class Life:
             self._changed.set()
 
     async def pass_by(self) -> None:
-        """Return after something has changed."""
+        """Wait until something has changed."""
         self._changed.clear()
         await self._changed.wait()
 

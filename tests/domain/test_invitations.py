@@ -22,7 +22,7 @@ RULES = InvitationRules(
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return accounts with rewards for invitations."""
+    """Yield accounts with rewards for invitations."""
     with open_world(tmp_path / "hupan.db", invitations=RULES) as world:
         yield world
 

@@ -13,7 +13,7 @@ from tests.support.world import World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return accounts that can wear medals."""
+    """Yield accounts that can wear medals."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

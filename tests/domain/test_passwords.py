@@ -32,7 +32,7 @@ CHEAP = HashCost(memory_kib=8, passes=1)
 
 @pytest.fixture
 def pool() -> Iterator[PasswordHasher]:
-    """Return a pool of two threads with the parameters of production."""
+    """Yield a pool of two threads with the parameters of production."""
     pool = PasswordHasher(HashCost(), threads=2)
     yield pool
     pool.close()
@@ -40,7 +40,7 @@ def pool() -> Iterator[PasswordHasher]:
 
 @pytest.fixture(scope="module")
 def cheap_pool() -> Iterator[PasswordHasher]:
-    """Return a pool of one thread with the smallest parameters."""
+    """Yield a pool of one thread with the smallest parameters."""
     pool = PasswordHasher(CHEAP, threads=1)
     yield pool
     pool.close()

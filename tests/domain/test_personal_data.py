@@ -45,7 +45,7 @@ STRANGER = AccountId(9_999_999)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

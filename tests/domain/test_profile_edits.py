@@ -20,7 +20,7 @@ PICTURE = "https://img.example.com/a.png"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

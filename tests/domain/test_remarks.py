@@ -19,7 +19,7 @@ WHOLE = Remark("老王", "138 0013 8000", OTHERS)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

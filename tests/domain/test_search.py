@@ -25,7 +25,7 @@ LAST_ID = 1_000_000 + 2 * ACCOUNTS_PER_FILL + 1
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return accounts that may be found."""
+    """Yield accounts that may be found."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 

@@ -38,7 +38,7 @@ def powerless() -> Iterator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Return a folder with a store that every user may read and only its owner may write."""
+    """Yield a folder with a store that every user may read and only its owner may write."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-test-"))
     migrate_file(folder / "hupan.db")
     folder.chmod(0o755)

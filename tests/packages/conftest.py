@@ -25,7 +25,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @pytest.fixture(scope="session")
 def root(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return the files of the image, which are read-only."""
+    """Yield the files of the image, which are read-only."""
     unpacked = tmp_path_factory.mktemp("image") / "root"
     image.unpack(unpacked)
     yield unpacked

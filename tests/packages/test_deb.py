@@ -34,7 +34,7 @@ def machine_with(package: Path, folder: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def machine(tmp_path: Path, package: Path) -> Iterator[Machine]:
-    """Return a fresh machine with the package."""
+    """Yield a fresh machine with the package."""
     with machine_with(package, tmp_path / "machine") as made:
         yield made
 

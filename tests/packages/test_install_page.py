@@ -67,7 +67,7 @@ def test_debian(package: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Return a machine with Python's tools, the packages, and libraries instead of an index."""
+    """Yield a machine with Python's tools, the packages, and libraries instead of an index."""
     machine = Machine(tmp_path_factory.mktemp("python") / "machine", "python3-venv", "pipx")
     srv = machine.root / "srv"
     try:
@@ -195,7 +195,7 @@ class PublishedServer(Server):
 
 @pytest.fixture
 def podman(image: Image) -> Iterator[Podman]:
-    """Return Podman next to the archive of the page, on a short path for its sockets."""
+    """Yield Podman next to the archive of the page, on a short path for its sockets."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-podman-", dir=DISK))
     (folder / "dist").mkdir()
     shutil.copy(image.archive, folder / "dist")

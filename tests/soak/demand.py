@@ -63,7 +63,7 @@ class Arrivals:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def settle(self) -> None:
-        """Return when no request waits any more."""
+        """Wait until no request is waiting."""
         loop = asyncio.get_running_loop()
         while self._waiting or not self._board.is_quiet:
             self._forget_late(loop.time())

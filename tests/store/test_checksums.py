@@ -21,7 +21,7 @@ SUMMED = 8
 
 
 def old(path: Path) -> None:
-    """Return a store from before checksums."""
+    """Create a store from before checksums."""
     connection = apsw.Connection(str(path), vfs="unix")
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute(

@@ -229,7 +229,7 @@ def test_no_statement_joins_across_nodes() -> None:
 
 
 def product_statements() -> Iterator[tuple[str, str]]:
-    """Return every statement by its location: in the store, in other code, in migrations."""
+    """Yield every statement by its location: in the store, in other code, in migrations."""
     yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

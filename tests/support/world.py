@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Self, TypeAlias
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.crypto import KEY_BYTES, SecretBox
 from hupan.domain.accounts import AccountCreator, Bans, Medals, VipMemberships
@@ -303,8 +305,12 @@ class World:
         self.clock.time += days * DAY_SECONDS
 
     def __enter__(self) -> Self:
-        """Return itself."""
-        return self
+        """Return itself; a coroutine needs `async with`, for closing starts an event loop."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self
+        pytest.fail("write `async with open_world(…)` in a coroutine")
 
     def __exit__(self, *exc: object) -> None:
         """Close it in a new event loop."""

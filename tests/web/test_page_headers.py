@@ -23,7 +23,7 @@ ASSET = re.compile(rf'(?:href|src)="({PAGES}/static/[^"]+)"')
 
 @pytest.fixture
 def http(sandbox: Server) -> Iterator[httpx.Client]:
-    """Return an HTTP client without cookies."""
+    """Yield an HTTP client without cookies."""
     with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
         yield client
 

@@ -185,7 +185,10 @@ def test_no_endpoint_is_forgotten() -> None:
         if isinstance(line.access, RequiredSession | RequiredVip | AllowLoggedOut)
     }
     called = {call.path.partition("?")[0].removeprefix("/web") for call in CLOSED}
-    assert opened <= called
+    assert opened <= called, (
+        "add a valid request to CALLS of tests/support/token_calls.py "
+        "(CONTRIBUTING.md, Add an endpoint)"
+    )
 
 
 @pytest.mark.slow

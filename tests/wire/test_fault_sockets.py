@@ -28,7 +28,7 @@ def hits(wire: WireClient) -> list[int]:
 
 @pytest.fixture
 def socket(wire: WireClient) -> Iterator[SocketClient]:
-    """Return a socket without a login, and remove all rules afterwards."""
+    """Yield a socket without a login, and remove all rules afterwards."""
     with SocketClient(wire.server.port) as client:
         yield client
     wire.http.put("/sandbox/faults", content=b"[]")

@@ -123,7 +123,7 @@ def test_setting_rules_resets_the_hits(wire: WireClient) -> None:
 
 
 def fails(wire: WireClient, error: type[httpx.HTTPError]) -> None:
-    """Return whether a request for a captcha fails."""
+    """Check that a request for a captcha fails with this error."""
     with pytest.raises(error):
         wire.http.post(CAPTCHA)
 

@@ -240,7 +240,7 @@ def test_socket_messages_are_decoded(own_wire: WireClient, sandbox_server: Serve
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Return the events of a stream: name and data."""
+    """Yield the events of a stream: name and data."""
     name = ""
     for line in lines:
         if line.startswith("event: "):

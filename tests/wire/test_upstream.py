@@ -38,14 +38,14 @@ GONE, LATE, BUSY = 1004, 1005, 1006
 
 @pytest.fixture(scope="module")
 def behind() -> Iterator[MessageServer]:
-    """Return a message server."""
+    """Yield a message server."""
     with MessageServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def front(behind: MessageServer) -> Iterator[WireClient]:
-    """Return a client of a sandbox in front of it."""
+    """Yield a client of a sandbox in front of it."""
     environment = {**SETTINGS, "HUPAN_UPSTREAM": behind.url}
     with Server("sandbox", environment=environment) as server, WireClient(server) as wire:
         yield wire

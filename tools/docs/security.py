@@ -219,7 +219,7 @@ def _cell(path: str, names: list[str], edition: Edition) -> str:
 
 
 def _of_file(source: str) -> Iterator[tuple[str, str]]:
-    """Return each id that a file cites, with the citing test, "" for the file itself."""
+    """Yield each id that a file cites, with the citing test, "" for the file itself."""
     tree = ast.parse(source)
     for one in sorted(cited(ast.get_docstring(tree) or "")):
         yield one, ""

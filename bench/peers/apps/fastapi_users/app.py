@@ -101,7 +101,7 @@ async def strategy(one: Session) -> DatabaseStrategy[User, uuid.UUID, Token]:
 
 
 async def manager(one: Session) -> AsyncIterator[Users]:
-    """Return the user manager."""
+    """Yield the user manager."""
     yield Users(SQLAlchemyUserDatabase(one, User), PASSWORDS)
 
 

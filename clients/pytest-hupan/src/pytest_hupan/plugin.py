@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def hupan_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Return the URL of this worker's sandbox; it starts on first use."""
+    """Yield the URL of this worker's sandbox; it starts on first use."""
     from pytest_hupan.server import SandboxProcess  # noqa: PLC0415 - see above
 
     with SandboxProcess(pytestconfig.getini("hupan_args")) as process:
