@@ -93,7 +93,7 @@ def parse_amount(text: str) -> Decimal:
     """Return an exact number of coins.
 
     Raises:
-        typer.BadParameter: it is no number.
+        typer.BadParameter: it is not a number.
     """
     try:
         return Decimal(text)

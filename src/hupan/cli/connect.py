@@ -66,7 +66,7 @@ AuthorityOption: TypeAlias = Annotated[
         "让客户端内置的域名到达本机的沙盒：写入 hosts 文件，"
         "并让系统、浏览器与 Java 信任本机的证书。"
         "不带选项时只显示将做什么。--undo 逐字节恢复原状。",
-        "Lead the names that clients have built in to a sandbox on this machine: lines in the "
+        "Point the host names built into clients at a sandbox on this machine: lines in the "
         "hosts file, and a certificate of this machine that system, browsers and Java trust. "
         "Without an option it only shows what it would do. --undo puts everything back byte by "
         "byte.",
@@ -81,7 +81,7 @@ def connect(
     undoes: Annotated[
         bool, typer.Option("--undo", help=say("恢复原状。", "Put everything back."))
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=say("不提问。", "Ask nothing."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=say("不提问。", "Do not ask."))] = False,
     only: OnlyOption = None,
     address: AddressOption = "127.0.0.1",
     hosts_file: HostsFileOption = Path("/etc/hosts"),

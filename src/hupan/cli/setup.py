@@ -98,7 +98,7 @@ def setup(
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", help=say("不提问，一律采用默认值。", "Ask nothing and take the defaults.")
+            "--yes", help=say("不提问，一律采用默认值。", "Use the defaults without asking.")
         ),
     ] = False,
 ) -> None:

@@ -17,7 +17,7 @@ from hupan.localized import LocalizedText
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What came of it.
+    """The result of an installation.
 
     Attributes:
         steps: every place with its state from now on.

@@ -38,7 +38,7 @@ from hupan.localized import LocalizedText
 
 @dataclass(slots=True)
 class Undone:
-    """What came of it.
+    """The result of an undo.
 
     Attributes:
         restored: files that are as they were.
