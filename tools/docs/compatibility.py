@@ -1,4 +1,4 @@
-"""Makes docs/compatibility.md and its Chinese twin from the table of endpoints."""
+"""Make docs/compatibility.md and its Chinese twin from the table of endpoints."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias

@@ -71,7 +71,7 @@ AuthorityOption: TypeAlias = Annotated[
         "Without an option it only shows what it would do. --undo puts everything back byte by "
         "byte.",
     ),
-    short_help=say("让客户端连接沙盒", "Aim clients at a sandbox"),
+    short_help=say("让客户端连接沙盒", "Point clients at a sandbox"),
 )
 def connect(
     *,
