@@ -268,7 +268,7 @@ def test_no_listener() -> None:
     """A missing server does not pass: status 2, in one sentence."""
     result = CliRunner().invoke(app, ["conformance", NOBODY])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "没有以 HTTP 应答" in result.stderr
+    assert "没有返回 HTTP 响应" in result.stderr
 
 
 def test_a_baseline_fails_on_what_is_new() -> None:

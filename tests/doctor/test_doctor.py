@@ -269,3 +269,12 @@ def test_a_report_has_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert result.exit_code == 1
     assert CANARY not in result.output
     assert "failed  settings" in result.stdout
+
+
+def test_foreign_words_have_their_own_line() -> None:
+    """A title in Chinese and the reason of the system never share a line."""
+    url = f"http://127.0.0.1:{free_port()}"
+    printed = CliRunner().invoke(app, ["--lang", "zh", "doctor", url]).output.splitlines()
+    place = next(index for index, line in enumerate(printed) if " listener  " in line)
+    assert printed[place].endswith("有湖畔在监听")
+    assert printed[place + 1].startswith("    ")

@@ -246,7 +246,7 @@ BAD: list[tuple[Any, str]] = [
     ([{"truncate": -1}], "第 1 条"),
     ([{"reset": "after", "code": 1002}], "code"),
     ([{"reset": "before", "garble": True}], "garble"),
-    ([{"account": "13800138000x", "code": 1}], "账号 ID"),
+    ([{"account": "13800138000x", "code": 1}], "账号编号"),
     ([{"path": "v1/user/info", "code": 1}], "以 / 开头"),
     ([{"path": "/v1/user/info?x=1", "code": 1}], "查询参数"),
     ([{"path": "/v1/*/info", "code": 1}], "末尾"),

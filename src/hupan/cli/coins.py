@@ -69,7 +69,7 @@ def coins(
             say("--give、--take 只能选一个", "--give and --take exclude each other")
         )
     if (give or take) and not reason:
-        raise typer.BadParameter(say("还须 --reason", "--reason is required"))
+        raise typer.BadParameter(say("请加上 --reason", "--reason is required"))
 
     async def change_or_list(services: AdminServices) -> AdminRow | list[AdminRow]:
         if give is None and take is None:

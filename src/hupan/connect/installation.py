@@ -119,8 +119,6 @@ def _explain(
 ) -> LocalizedText:
     if isinstance(error, KeyboardInterrupt):
         return LocalizedText("被中断", "interrupted")
-    if isinstance(error, ToolFailed):  # its own words, in its language
-        return LocalizedText(str(error), str(error))
     return localize_error(error)
 
 
