@@ -39,7 +39,7 @@ PHRASE = "欢迎来到我们的大家庭"
 
 def groups(count: int) -> Iterator[Group]:
     """Yield groups with names and introductions of made-up words; few words are frequent."""
-    chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
+    chance = random.Random(7)  # noqa: S311 - a repeatable benchmark
     characters = [chr(0x4E00 + 5 * n) for n in range(CHARACTERS)]
     weights = [1 / (n + 20) for n in range(CHARACTERS)]
     letters = iter(chance.choices(characters, weights, k=WORDS * 2))
@@ -62,7 +62,7 @@ def groups(count: int) -> Iterator[Group]:
 
 def random_groups(count: int) -> Iterator[Group]:
     """Yield groups with random texts of few characters: many candidates, few matches."""
-    chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
+    chance = random.Random(7)  # noqa: S311 - a repeatable benchmark
     for group in range(FIRST_ID, FIRST_ID + count):
         name, said = ("".join(chance.choices(FEW, k=chance.randint(2, most))) for most in (12, 60))
         headcount = int(2 / (1 - chance.random()))

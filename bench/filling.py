@@ -1,4 +1,4 @@
-"""Fills a store with accounts, each with one session. Much faster than signing up."""
+"""Fill a store with accounts, each with one session, much faster than by signing up."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from hupan.store.sqlite import connect
 FIRST = 1_000_001
 NOW = int(time.time())
 TODAY = 10**6
-"""A day that is never over, so that no request of a bench counts a day."""
+"""A day that never ends, so that no request of a benchmark counts a day."""
 TELL_EVERY = 10_000
 
 

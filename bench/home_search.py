@@ -2,9 +2,8 @@
 
     python -m bench.home_search [ACCOUNTS] [GROUPS] [FOLDER]
 
-Makes a store with a million accounts and groups by default, in FOLDER or in one that is
-gone afterwards, and asks each question a thousand times. A folder that holds a store already is
-not filled again.
+Makes a store with a million accounts and groups by default, in FOLDER or in a temporary folder,
+and runs each query a thousand times. A folder that already has a store is not filled again.
 """
 
 import asyncio
@@ -28,8 +27,8 @@ CHARACTERS = [chr(0x4E00 + 5 * n) for n in range(3_500)]
 
 
 def questions(accounts: int) -> dict[str, list[str]]:
-    """Words by kind."""
-    chance = random.Random(11)  # noqa: S311 - a bench that repeats itself
+    """Return the search words by kind."""
+    chance = random.Random(11)  # noqa: S311 - a repeatable benchmark
     ids = [str(1_000_001 + chance.randrange(accounts)) for _ in range(ROUNDS)]
     pairs = ["".join(chance.choices(CHARACTERS[:60], k=2)) for _ in range(ROUNDS)]
     return {
@@ -43,7 +42,7 @@ def questions(accounts: int) -> dict[str, list[str]]:
 
 
 async def ask(file: pathlib.Path, accounts: int) -> None:
-    """Ask all questions and print the times in milliseconds."""
+    """Run all queries and print the times in milliseconds."""
     engine = SqliteDatabase(file)
     search = HomeSearch(engine, SystemClock(), Discovery(engine), shows_by_default=True)
     every: list[tuple[float, float]] = []
@@ -56,14 +55,14 @@ async def ask(file: pathlib.Path, accounts: int) -> None:
 
 
 async def measure(search: HomeSearch, word: str) -> tuple[float, float]:
-    """Return the milliseconds of one search: by the clock, and of the processor."""
+    """Return the milliseconds of one search: wall time and CPU time."""
     start, used = time.perf_counter(), time.process_time()
     await search.search(word)
     return (time.perf_counter() - start) * 1000, (time.process_time() - used) * 1000
 
 
 def tell(kind: str, times: list[tuple[float, float]]) -> None:
-    """Print a line; the processor's times leave out what else the machine did."""
+    """Print a line; CPU times exclude other work of the machine."""
     clock, processor = zip(*times, strict=True)
     print(
         f"{kind:34} p50 {statistics.median(clock):7.3f}  p99 {quantile(clock):7.3f} ms, "
@@ -79,12 +78,12 @@ async def fill_groups(file: pathlib.Path, count: int) -> None:
 
 
 def quantile(times: Sequence[float]) -> float:
-    """Return the time that 99 of 100 stay below."""
+    """Return the 99th percentile."""
     return sorted(times)[int(len(times) * 0.99)]
 
 
 def main(accounts: int, count: int, folder: pathlib.Path) -> None:
-    """Make the store, unless it is there, and ask."""
+    """Make the store if it does not exist, and run the queries."""
     file = folder / "hupan.db"
     if not file.exists():
         fill_accounts(folder, accounts)

@@ -1,4 +1,4 @@
-"""What the journal costs a sandbox, and what it keeps of 100,000 requests.
+"""The cost of the journal for a sandbox, and its memory after 100,000 requests.
 
     python -m bench.journal [ROUNDS]
 
@@ -90,7 +90,7 @@ def ask(port: int, request: bytes, batches: int) -> float:
                 raise SystemExit("the sandbox closed the connection")
             joined = tail + data
             answered += joined.count(SUCCESS)
-            tail = joined[1 - len(SUCCESS) :]  # too short to hold one that was counted
+            tail = joined[1 - len(SUCCESS) :]  # too short for one that was counted
     return batches * BATCH / (time.perf_counter() - began)
 
 

@@ -1,4 +1,4 @@
-"""Starts servers on core 0 and loads them with wrk from core 1.
+"""Start servers on core 0 and load them with wrk from core 1.
 
 The interface for other benchmarks; it imports nothing of ours and does not change:
 
@@ -34,7 +34,7 @@ def start(command: list[str], folder: str | None = None) -> subprocess.Popen[byt
     """Start a server on core 0; its log is discarded."""
     nowhere = subprocess.DEVNULL
     pinned = ["taskset", "-c", "0", *command]
-    return subprocess.Popen(pinned, cwd=folder, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own words
+    return subprocess.Popen(pinned, cwd=folder, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own arguments
 
 
 def await_start(port: int) -> None:
@@ -54,7 +54,7 @@ def await_start(port: int) -> None:
 def load(port: int, *options: str) -> Round:
     """Run one round of wrk with 32 connections."""
     command = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{SECONDS}", "--latency", *options]
-    said = subprocess.run(  # noqa: S603 - our own words
+    said = subprocess.run(  # noqa: S603 - our own arguments
         [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True
     ).stdout
     if "Non-2xx" in said or "Socket errors" in said:

@@ -1,4 +1,4 @@
-"""Prints how many captcha pictures one core renders per second, and their mean size in bytes."""
+"""Print how many captcha pictures one core renders per second, and their mean size in bytes."""
 
 import secrets
 import sys

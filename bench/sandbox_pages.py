@@ -1,10 +1,10 @@
-"""How long the pages, snapshots and resets of a sandbox take.
+"""The times of the pages, snapshots and resets of a sandbox.
 
     python -m bench.sandbox_pages [ACCOUNTS] [ROUNDS]
 
-Fills a sandbox with a million accounts by default and asks for each page in turn, then
-does the same with an empty sandbox, which gets 100 accounts for a snapshot. The least and the
-median of the rounds are printed in milliseconds, over one kept connection on loopback.
+Fills a sandbox with a million accounts by default and requests each page in turn, then does the
+same with an empty sandbox, which gets 100 accounts for a snapshot. Prints the minimum and the
+median of the rounds in milliseconds, over one kept connection on loopback.
 """
 
 import statistics
@@ -39,7 +39,7 @@ def sandbox(folder: Path) -> Iterator[httpx.Client]:
 
 
 def measure(name: str, rounds: int, act: Callable[[], httpx.Response]) -> None:
-    """Do something repeatedly and print its times; the first one warms up."""
+    """Run an operation repeatedly and print its times; the first one warms up."""
     times: list[float] = []
     size = 0
     for _ in range(rounds + 1):
@@ -54,7 +54,7 @@ def measure(name: str, rounds: int, act: Callable[[], httpx.Response]) -> None:
 
 
 def measure_pages(client: httpx.Client, rounds: int) -> None:
-    """Ask for each page."""
+    """Request each page."""
     pages = (
         "/",
         "/outbox",
@@ -90,7 +90,7 @@ def main() -> None:
     accounts, rounds = [*given, *(1_000_000, 30)[len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
         with sandbox(Path(folder)):
-            pass  # makes the store one of a sandbox
+            pass  # makes the store a sandbox's
         fill(Path(folder), accounts)
         print(f"{accounts:,} accounts")
         with sandbox(Path(folder)) as client:

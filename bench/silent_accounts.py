@@ -1,12 +1,11 @@
-"""The rate of healthy accounts while others' machine does not answer, on plain PostgreSQL.
+"""The rate of healthy accounts while others' node does not answer, on plain PostgreSQL.
 
     python -m bench.silent_accounts [ROUNDS] [SECONDS] [silent|lost|both]
 
-A view stands in for the machine: a row of `sessions` that belongs to an account in `away` comes
-later than any statement may take, or is answered with 08006 as by a coordinator that lost it;
-`both` is one half each.
-Rounds with and without it alternate; medians count, and the ratio of each pair is shown. The
-clients of the healthy accounts ask without a pause, those of the others `OTHERS_PER_SECOND` each.
+A view stands in for the node: a row of `sessions` that belongs to an account in `away` exceeds the
+statement timeout, or fails with 08006 as from a coordinator that lost the node; `both` is one half
+each. Rounds with and without it alternate; the report has medians, and the ratio of each pair. The
+clients of the healthy accounts send without a pause, those of the others `OTHERS_PER_SECOND` each.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ _DURABLE: Final = {"max_connections": "50", "shared_buffers": "64MB"}
 
 
 class Asker:
-    """Connections that ask for own info, and what they were answered."""
+    """Connections that request own info, and their responses."""
 
     def __init__(self, port: int, tokens: list[str], pause_seconds: float = 0.0) -> None:
         self._port, self._tokens, self._pause_seconds = port, tokens, pause_seconds
@@ -50,7 +49,7 @@ class Asker:
         self.slowest_ms: Counter[str] = Counter()
 
     async def run(self, clients: int, until: float) -> None:
-        """Ask until a time, from this number of connections."""
+        """Send requests until a time, on this number of connections."""
         await asyncio.gather(*(self._ask(number, clients, until) for number in range(clients)))
 
     async def _ask(self, number: int, clients: int, until: float) -> None:
@@ -74,7 +73,7 @@ class Asker:
 
 
 def measure(port: int, healthy: list[str], others: list[str], seconds: float) -> tuple[float, str]:
-    """One round: the rate of the healthy accounts, and what all were answered."""
+    """Run one round: return the rate of the healthy accounts, and all results."""
     first = Asker(port, healthy)
     second = Asker(port, others, 1 / OTHERS_PER_SECOND)
 
@@ -122,7 +121,7 @@ def main() -> None:
                 sys.stdout.write(f"{name:14} {rate:7.0f} /s  {told}\n")
                 time.sleep(
                     2 if fault == "silent" else 0
-                )  # after both: a rest makes machines faster
+                )  # after both: a pause makes machines faster
         pairs = " ".join(
             f"{after / before:.2f}" for before, after in zip(*rates.values(), strict=True)
         )

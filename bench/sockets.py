@@ -1,9 +1,9 @@
-"""Sockets: memory and cost of idle ones, heartbeats next to a bare echo, and how soon a ban closes.
+"""Sockets: memory and cost of idle ones, heartbeats compared with a bare echo, the delay of a ban.
 
     python -m bench.sockets [--sockets 20000] [--seconds 4] [--database URL]
 
-Each part starts a server on loopback, with limits off, and ends it. There are no more
-sockets than `ulimit -Hn` allows.
+Each part starts a server on loopback, with limits off, and stops it. The number of sockets is at
+most `ulimit -Hn`.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def frame(message: object) -> bytes:
 
 
 def login(token: str) -> bytes:
-    """Return the frame of a login, which is not answered."""
+    """Return the frame of a login, which has no response."""
     return frame({"seq": "1", "cmd": "login", "data": {"token": token}})
 
 
@@ -74,7 +74,7 @@ BEAT = frame({"seq": "1234567", "cmd": "heartbeat", "data": {}})
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
+    """Return a free port."""
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -104,7 +104,7 @@ def running(command: str, *arguments: str) -> Iterator[tuple[int, int]]:
 
 
 def resident_mb(process: int) -> float:
-    """Memory of a process in MB."""
+    """Return the memory of a process in MB."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     (line,) = (one for one in lines if one.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
@@ -120,7 +120,7 @@ def make_token(port: int) -> str:
 
 
 class Client(asyncio.Protocol):
-    """Sends its bytes again as soon as an answer has come, while it shall."""
+    """Send the same bytes after each response, while enabled."""
 
     def __init__(self, opening: bytes, again: bytes = b"") -> None:
         self.opening = opening
@@ -136,7 +136,7 @@ class Client(asyncio.Protocol):
         self.transport.write(self.opening)
 
     def data_received(self, data: bytes) -> None:
-        """Count an answer; each is read in one piece."""
+        """Count a response; each is read in one piece."""
         if not self.opened.done():
             self.opened.set_result(None)
             return
@@ -146,13 +146,13 @@ class Client(asyncio.Protocol):
         self.write(self.again)
 
     def write(self, data: bytes) -> None:
-        """Send something."""
+        """Send bytes."""
         if data:
             self.transport.write(data)
 
 
 async def connect(port: int, opening: bytes, again: bytes = b"") -> Client:
-    """Open a connection and wait for the first answer."""
+    """Open a connection and wait for the first response."""
     loop = asyncio.get_running_loop()
     _, client = await loop.create_connection(lambda: Client(opening, again), HOST, port)
     await asyncio.wait_for(client.opened, 60)
@@ -160,16 +160,15 @@ async def connect(port: int, opening: bytes, again: bytes = b"") -> Client:
 
 
 def processor_seconds(process: int) -> float:
-    """Processor time that a process has used."""
+    """Return the CPU time of a process."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def rate(clients: list[Client], first: bytes, seconds: float, process: int) -> float:
-    """Answers per second of the server's processor time.
+    """Return the responses per second of the server's CPU time.
 
-    So other work of this machine affects neither side. Each client sends again as
-    soon as an answer has come.
+    Other work of the machine affects neither side. Each client sends again after each response.
     """
     for client in clients:
         client.again = first
@@ -186,7 +185,7 @@ async def rate(clients: list[Client], first: bytes, seconds: float, process: int
 
 
 async def own_info_rate(port: int, token: str, seconds: float, process: int) -> float:
-    """Own info on a few kept connections."""
+    """Return the rate of own info on a few kept connections."""
     request = f"GET /v1/user/info HTTP/1.1\r\nHost: a\r\ntoken: {token}\r\n\r\n".encode()
     clients = [await connect(port, request) for _ in range(8)]
     try:
@@ -197,7 +196,7 @@ async def own_info_rate(port: int, token: str, seconds: float, process: int) -> 
 
 
 async def keep_beating(sockets: list[Client]) -> None:
-    """Beat now and then, as clients do: a silent socket is closed."""
+    """Send regular heartbeats, as clients do: a silent socket is closed."""
     while True:
         await asyncio.sleep(30)
         for number, client in enumerate(tuple(sockets)):
@@ -207,7 +206,7 @@ async def keep_beating(sockets: list[Client]) -> None:
 
 
 async def idle(count: int, seconds: float) -> None:
-    """Open idle sockets, each logged in, and measure own info next to them."""
+    """Open idle sockets, each logged in, and measure own info meanwhile."""
     with running("sandbox") as (port, process):
         tokens = [make_token(port) for _ in range(-(-count // PER_ACCOUNT))]
         alone = [await own_info_rate(port, tokens[0], seconds, process) for _ in range(ROUNDS)]
@@ -233,7 +232,7 @@ async def idle(count: int, seconds: float) -> None:
 
 
 class Echo(asyncio.Protocol):
-    """What the same library does with frames and nothing else: return each."""
+    """A bare echo of frames with the same library."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the upgrade."""
@@ -256,7 +255,7 @@ class Echo(asyncio.Protocol):
 
 
 def serve_echo(port: int) -> None:
-    """Run the bare echo until the process is ended."""
+    """Run the bare echo until the process ends."""
 
     async def serve() -> None:
         server = await asyncio.get_running_loop().create_server(Echo, HOST, port)
@@ -266,7 +265,7 @@ def serve_echo(port: int) -> None:
 
 
 async def heartbeats(seconds: float) -> None:
-    """Heartbeats and the bare echo, alternating."""
+    """Alternate heartbeats and the bare echo."""
     port = free_port()
     echo = multiprocessing.get_context("spawn").Process(
         target=serve_echo, args=(port,), daemon=True
@@ -275,7 +274,7 @@ async def heartbeats(seconds: float) -> None:
     await asyncio.sleep(3)
     try:
         with running("sandbox") as (ours, process):
-            await asyncio.sleep(5)  # pictures are drawn at the start
+            await asyncio.sleep(5)  # pictures are rendered at the start
             bare = [await connect(port, UPGRADE) for _ in range(BEATING)]
             beating = [await connect(ours, UPGRADE) for _ in range(BEATING)]
             tokens = [make_token(ours) for _ in range(BEATING // PER_ACCOUNT)]
@@ -298,7 +297,7 @@ async def heartbeats(seconds: float) -> None:
 
 
 async def ban(database: str) -> None:
-    """Ten sockets of an account over four processes, closed by a ban of another process."""
+    """Measure the ban of another process for ten sockets of an account on four processes."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), database=database)
         store = ("--data-dir", folder, *(("--database", database) if database else ()))
@@ -323,7 +322,7 @@ async def ban(database: str) -> None:
 
 
 async def close_by_ban(port: int, account: SandboxAccount, bans: Bans) -> float:
-    """Connect ten sockets and ban their account; return after how long all are closed."""
+    """Connect ten sockets and ban their account; return the seconds until all are closed."""
     sockets = [await connect(port, UPGRADE) for _ in range(PER_ACCOUNT)]
     for one in sockets:
         one.write(login(account.token))

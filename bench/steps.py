@@ -59,7 +59,7 @@ ROOMY = dict.fromkeys(
     ),
     10_000_000,
 )
-"""Everything here comes from one address: its limits count as ever, and are never reached."""
+"""All requests come from one address: its limits count as usual, and are never reached."""
 CONNECTIONS = 32
 REQUESTS = 640
 CALLS = 1_000
@@ -71,7 +71,7 @@ Costs: TypeAlias = list[tuple[str, str, float]]
 WHOLE = "**the whole**"
 
 
-class Wire(asyncio.Transport):
+class PeerStub(asyncio.Transport):
     """The peer of a connection: accepts every byte and keeps the last response head."""
 
     def __init__(self) -> None:
@@ -88,13 +88,13 @@ class Wire(asyncio.Transport):
         return False
 
     def pause_reading(self) -> None:
-        """Do nothing: nothing is read here."""
+        """Do nothing."""
 
     def resume_reading(self) -> None:
-        """Do nothing: nothing is read here."""
+        """Do nothing."""
 
 
-class Door:
+class SocketlessApp:
     """An app behind the real listener, on connections without sockets."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -103,7 +103,7 @@ class Door:
         config.ws_protocol_class = None
         config.loaded = True
         state = ServerState()
-        self.wires = [Wire() for _ in range(CONNECTIONS)]
+        self.wires = [PeerStub() for _ in range(CONNECTIONS)]
         starts = RequestStarter(app, asyncio.get_running_loop(), state.tasks)
         self._connections: list[HttpConnection] = []
         for wire in self.wires:
@@ -116,7 +116,7 @@ class Door:
         for connection, request in zip(self._connections, requests, strict=True):
             connection.data_received(request)
         await asyncio.sleep(0)
-        while not all(connection.cycle.response_complete for connection in self._connections):  # noqa: ASYNC110 - turns of the loop are what is measured
+        while not all(connection.cycle.response_complete for connection in self._connections):  # noqa: ASYNC110 - ticks of the loop are being measured
             await asyncio.sleep(0)
 
 
@@ -145,7 +145,7 @@ class Place:
 
         Bodies alternate too, so that each request changes something; without bodies it is a GET.
         """
-        doors = [Door(app) for app in apps]
+        doors = [SocketlessApp(app) for app in apps]
         every: Sequence[bytes | None] = bodies or [None]
         asked = [[self._bytes(path, body)] * CONNECTIONS for body in every]
         best = [float("inf")] * len(doors)
@@ -167,7 +167,7 @@ class Place:
         return f"{head}\r\n".encode() + (body or b"")
 
 
-async def _request_ns(door: Door, asked: list[list[bytes]]) -> float:
+async def _request_ns(door: SocketlessApp, asked: list[list[bytes]]) -> float:
     times = REQUESTS // CONNECTIONS
     began = process_time_ns()
     for turn in range(times):
@@ -290,7 +290,7 @@ async def captcha_steps(at: Place) -> Costs:
     issue = []
     for _ in range(at.rounds):
         while pool.ready_count <= PICTURES:
-            await pool.take()  # makes it draw again
+            await pool.take()  # makes it render again
             await asyncio.sleep(0.1)
         issue.append(
             _timed(lambda: _finish(create_captcha(services, call, anything)), PICTURES // 2) / 24e3
@@ -340,16 +340,16 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
 
 
 class NoPictures:
-    """Answers nothing: the one path that is asked for is an endpoint's."""
+    """A picture service that handles no request."""
 
     async def respond(self, *_request: object) -> bool:
-        """Leave the request to others."""
+        """Leave the request to the API."""
         return False
 
 
 def to_nowhere() -> TextIO:
     """Return a stream that discards its input, open to the end of the process."""
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - nowhere is no path
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - os.devnull is no Path
 
 
 def render(title: str, costs: Costs) -> str:
@@ -366,7 +366,7 @@ def render(title: str, costs: Costs) -> str:
 
 async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: int) -> None:
     """Build a server and print a table for each endpoint."""
-    with contextlib.redirect_stderr(to_nowhere()):  # where the lines of requests go
+    with contextlib.redirect_stderr(to_nowhere()):  # the access log's destination
         server = await build_server(
             load_settings({"data_dir": folder, **ROOMY}, {}), make_server_environment({})
         )

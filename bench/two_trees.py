@@ -2,8 +2,8 @@
 
     python -m bench.two_trees OTHER [ROUNDS] [SECONDS]
 
-OTHER is a checkout with an environment of its own (`make setup`). Both serve 2,000 accounts from
-one PostgreSQL. Other work on the machine disturbs CPU times less than rates, and the least of all
+OTHER is a checkout with its own environment (`make setup`). Both serve 2,000 accounts from one
+PostgreSQL. Other work on the machine disturbs CPU times less than rates, and the minimum of all
 rounds less than the median: a request cannot take less than it needs.
 """
 
@@ -48,7 +48,7 @@ SCRIPTS: Final = {"own info": OWN_INFO, "get-user": GET_USER}
 
 
 class Round(NamedTuple):
-    """What a round showed; CPU times in microseconds a request."""
+    """The results of a round; CPU times in microseconds a request."""
 
     rate: float
     server: float
@@ -61,7 +61,7 @@ class Tree:
     Args:
         checkout: its folder.
         name: of its database.
-        cluster: where that is.
+        cluster: contains the database.
         folder: for its files.
     """
 
@@ -104,7 +104,7 @@ class Tree:
             script.write_text(head + SCRIPTS[what])
 
     def load(self, what: str, seconds: int) -> Round:
-        """One round."""
+        """Run one round."""
         server, postgres = seconds_of(self.process.pid), self.postgres_seconds()
         command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}", "-s", str(self.scripts[what])]
         done = subprocess.run(  # noqa: S603 - wrk
@@ -124,14 +124,14 @@ class Tree:
         )
 
     def postgres_seconds(self) -> float:
-        """CPU time of all that PostgreSQL's main process has started and that still runs."""
+        """Return the CPU time of the running child processes of PostgreSQL's main process."""
         master = self.cluster.process.pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         return sum(seconds_of(int(pid)) for pid in children)
 
 
 def seconds_of(pid: int) -> float:
-    """CPU time of a process; 0 if it has ended."""
+    """Return the CPU time of a process; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,8 +1,8 @@
-"""Prints how long the upload of a 2 MB picture takes, and how long the event loop stands still.
+"""Print the time of a 2 MB picture upload, and the longest stall of the event loop.
 
 `python -m bench.uploads [UPLOADS]` starts a sandbox on loopback, uploads JPEG, PNG and WebP one by
-one, and asks for `/healthz` all the while from another process: its longest wait is the stall
-of the loop, together with what the machine adds. The same is printed for an idle server.
+one, and requests `/healthz` meanwhile from another process: its longest wait is the stall of the
+loop, including delays of the machine. The same is printed for an idle server.
 """
 
 import io
@@ -56,7 +56,7 @@ def make_form(token: str, data: bytes) -> bytes:
 def run_server(port: int) -> Iterator[httpx.Client]:
     """Run a sandbox without limits; yield a client of it."""
     with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(  # noqa: S603 - our own words
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
             [sys.executable, "-m", "hupan", "sandbox", "--port", str(port), "--data-dir", folder],
             env={**os.environ, "HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "error"},
             stdout=subprocess.DEVNULL,
@@ -74,7 +74,7 @@ def wait_until_ready(client: httpx.Client) -> None:
     """Wait until the server answers.
 
     Raises:
-        TimeoutError: it does not.
+        TimeoutError: it does not answer in time.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -87,7 +87,7 @@ def wait_until_ready(client: httpx.Client) -> None:
 
 
 def probe(port: int, over: Event, results: "multiprocessing.Queue[list[float]]") -> None:
-    """Ask the loop for nothing until it is over; put the seconds of each answer."""
+    """Send empty requests until the end; record the seconds of each response."""
     waits = []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         while not over.is_set():
@@ -103,7 +103,7 @@ def probe(port: int, over: Event, results: "multiprocessing.Queue[list[float]]")
 
 @contextmanager
 def probing(port: int) -> Iterator[list[float]]:
-    """Probe during the block; afterwards the list holds the seconds of each answer."""
+    """Probe during the block; afterwards the list has the seconds of each response."""
     over = multiprocessing.Event()
     results: multiprocessing.Queue[list[float]] = multiprocessing.Queue()
     prober = multiprocessing.Process(target=probe, args=(port, over, results))

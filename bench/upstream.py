@@ -1,9 +1,9 @@
-"""What handing a request on to a message server adds, request by request in one run.
+"""The time that forwarding to a message server adds to a request.
 
     python -m bench.upstream [REQUESTS]
 
-Two servers answer at once on this machine: a bare one, and a sandbox with the bare one behind it.
-Requests alternate between them, each over a connection that stays open; medians are reported.
+Two servers answer at once on this machine: a bare one, and a sandbox in front of it. Requests
+alternate between them, each over a connection that stays open; medians are reported.
 """
 
 import http.client
@@ -25,7 +25,7 @@ MILLISECONDS = 1000
 
 
 def ask(connection: http.client.HTTPConnection, token: str) -> float:
-    """Send one request; return how long it took, in milliseconds."""
+    """Send one request; return its duration in milliseconds."""
     began = time.perf_counter()
     connection.request("POST", "/v1/msg/send-message", BODY, {"token": token})
     reply = connection.getresponse()

@@ -18,13 +18,13 @@ from tests.support.scratch import DISK, use_memory
 from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
-# Before `hupan.cli` is imported, here and in every child process.
+# Set before `hupan.cli` is imported, here and in every child process.
 os.environ["HUPAN_LANG"] = "zh"
-# Nobody out there is asked; reading the system's roots costs each sender 40 ms. The key of this one
-# was thrown away.
+# No public server is contacted; reading the system's roots would cost each sender 40 ms. The key
+# of this one was thrown away.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 use_memory()
-# What was green stays green, however busy the machine; what looks around is in `make soak`.
+# Found failures stay found on a busy machine; the random search is in `make soak`.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 OUTPUT_TAIL = 6000
@@ -32,9 +32,9 @@ STORELESS = (
     *("bench", "captcha", "clients", "config", "delivery", "geoip"),
     *("guards", "server", "store"),
 )
-"""Folders of tests that run once: they touch no store, or choose its engine themselves."""
+"""Folders of tests that run once: they use no store, or choose its engine themselves."""
 LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
-"""Folders in the order of how long their longest file takes."""
+"""Folders in the order of the duration of their longest file."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def disk_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
-    """Yield a PostgreSQL server for the tests of this process, started when first asked for."""
+    """Yield a PostgreSQL server for the tests of this process, started on first use."""
     with Cluster() as cluster:
         databases = Databases(cluster)
         yield databases
@@ -92,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without looking for garbage: what is collected stays, and is not looked at again."""
+    """Collect tests with the garbage collector off: the collected objects stay anyway."""
     gc.disable()
     try:
         return (yield)
@@ -126,7 +126,7 @@ def _sandboxes() -> Iterator[dict[EngineName, Server]]:
 
 @pytest.fixture(scope="session")
 def sandboxes() -> Iterator[dict[EngineName, Server]]:
-    """Yield the shared sandboxes, one for each engine, started when first asked for."""
+    """Yield the shared sandboxes, one for each engine, started on first use."""
     with _sandboxes() as running:
         yield running
 
@@ -141,14 +141,14 @@ def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
 
 @pytest.fixture
 def own_sandbox() -> Iterator[Server]:
-    """Yield a sandbox for one test alone, which may stop it or look at its process."""
+    """Yield a sandbox for a single test, which may stop it or inspect its process."""
     with Server("sandbox") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def clients() -> Iterator[dict[EngineName, WireClient]]:
-    """Yield the clients of the shared sandboxes: each counts on, so no number comes twice."""
+    """Yield the clients of the shared sandboxes; their counters go on, so no number comes twice."""
     known: dict[EngineName, WireClient] = {}
     yield known
     for client in known.values():
@@ -157,7 +157,7 @@ def clients() -> Iterator[dict[EngineName, WireClient]]:
 
 @pytest.fixture(scope="session")
 def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClient]) -> WireClient:
-    """Return a stranger's client of the shared sandbox."""
+    """Return an unauthenticated client of the shared sandbox."""
     return clients.setdefault(engine, WireClient(sandbox, is_quick=True))
 
 
@@ -170,7 +170,7 @@ def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
 
 @pytest.fixture(scope="session")
 def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Server]) -> Server:
-    """Return a sandbox for the tests that wind its clock or count what is in it."""
+    """Return a sandbox for tests that set its clock or count its contents."""
     if engine not in emptied_sandboxes:
         emptied_sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return emptied_sandboxes[engine]
@@ -178,7 +178,7 @@ def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Serv
 
 @pytest.fixture
 def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
-    """Yield a stranger's client of a sandbox with nothing in it, whose clock the test may wind."""
+    """Yield an unauthenticated client of an empty sandbox, whose clock the test may set."""
     with WireClient(emptied_sandbox, is_quick=True) as client:
         assert client.request("POST", "/sandbox/reset").is_success
         yield client
@@ -200,7 +200,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what empties or starts a sandbox for one test out of `make check`; long files first.
+    """Exclude tests that empty or start a sandbox from `make check`; run long files first.
 
     At the end of a run the processes share short files, so that none is left alone with a long one.
     """

@@ -1,4 +1,4 @@
-"""Makes the synchronous half of the clients from the asynchronous one: `make clients`.
+"""Make the synchronous half of the clients from the asynchronous one: `make clients`.
 
 Every file in a folder `_async` has a twin in the folder `_sync` next to it, with the words of
 `WORDS` replaced. The twins are committed; a guard compares them.
@@ -41,7 +41,7 @@ def make_twin(text: str) -> str:
 
 
 def twins() -> dict[Path, str]:
-    """Return what each synchronous file must be."""
+    """Return the required content of each synchronous file."""
     found = (ROOT / "clients").glob("*/src/*/_async/*.py")
     sources = sorted(path for path in found if path.name not in BY_HAND)
     return {

@@ -1,4 +1,4 @@
-"""Builds what is released: wheels and sdists of server, client and pytest plugin (`make dist`).
+"""Build the release: wheels and sdists of server, client and pytest plugin (`make dist`).
 
 The same checkout builds the same bytes, at any place and time.
 """
@@ -26,7 +26,7 @@ def build(project: Path, directory: Path, *targets: str) -> None:
 
 
 def main(directory: Path) -> None:
-    """Build all of them, in place of those of before."""
+    """Build all of them, replacing earlier ones."""
     directory.mkdir(parents=True, exist_ok=True)
     for old in (*directory.glob("*.whl"), *directory.glob("*.tar.gz")):
         old.unlink()

@@ -1,4 +1,4 @@
-"""Which of our own files run between the bytes of a password sign-in and its response.
+"""List our own files that run between the bytes of a password sign-in and its response.
 
     .venv/bin/python -m tools.files_of_a_request
 
@@ -35,11 +35,11 @@ _REQUEST = (
     b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 )
 _IN_ANOTHER_PROCESS = {"domain/hash_worker.py"}
-"""What the hashing process runs, where no profile reaches."""
+"""The file of the hashing process, which the profile does not cover."""
 
 
 class _Trace:
-    """Notes the files of which a function is called or resumed, in every thread."""
+    """Record the files of each function that is called or resumed, in every thread."""
 
     def __init__(self) -> None:
         self.files: set[str] = set()
@@ -62,14 +62,14 @@ class _Trace:
 
 
 class _IdleServer(Server):
-    """A server without background work, which is no part of a request."""
+    """A server without background tasks, which are no part of a request."""
 
     def start(self) -> None:
         """Do nothing."""
 
 
 class _Peer(asyncio.Transport):
-    """The other end of a connection; keeps what it is sent."""
+    """The other end of a connection; records the bytes it receives."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})

@@ -1,4 +1,4 @@
-"""Writes the stores of this version that later versions are tested with: one for each engine.
+"""Write the stores of this version for tests of later versions: one for each engine.
 
     .venv/bin/python -m tools.released_store tests/released/0.1.0-20
 
@@ -21,7 +21,7 @@ ACCOUNTS = 5
 
 
 def live(folder: Path, *options: str) -> None:
-    """Let people live on a new store in a folder."""
+    """Create activity on a new store in a folder."""
     arguments = ("--data-dir", str(folder), *options)
     with (
         Server("sandbox", *arguments, environment=CHEAP_HASHES) as server,
@@ -35,7 +35,7 @@ def live(folder: Path, *options: str) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file that is the same for the same content."""
+    """Write a file whose bytes only depend on its content."""
     path.write_bytes(gzip.compress(data, mtime=0))
 
 

@@ -1,7 +1,7 @@
 """Screenshots of each page of the sandbox: zh light, en dark, and 320 px wide (web.md W-14).
 
-`make screenshots` writes them to `screenshots/`, and those of the README to `docs/`. Needs chromium
-and a font that has Chinese.
+`make screenshots` writes them to `screenshots/`, and those of the README to `docs/`. It needs
+chromium and a font with Chinese.
 """
 
 import json
@@ -34,7 +34,7 @@ README_HEIGHT = 560
 
 
 def fill(wire: WireClient) -> str:
-    """Bring typical data onto the pages; return the path of a request that was refused."""
+    """Add typical data to the pages; return the path of a refused request."""
     for pack in ("banned", "vip", "minimal"):
         wire.request("POST", "/sandbox/seed", {"pack": pack})
     wire.account(phone="13800138000", nickname="小湖", coins=12.5)
@@ -56,14 +56,14 @@ def fill(wire: WireClient) -> str:
 
 
 def take(page: Page, path: Path, *, height: int) -> None:
-    """Write one screenshot with few colours, which makes it small."""
+    """Write one screenshot with few colours, so that it is small."""
     page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
     image = Image.open(BytesIO(page.screenshot()))
     image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def take_all(browser: Browser, url: str, refused: str) -> None:
-    """Take every page in every look, and the images of the README."""
+    """Take every page in every scheme and width, and the images of the README."""
     FOLDER.mkdir(exist_ok=True)
     for look, language, scheme, width in LOOKS:
         with visit(browser, url, language=language, scheme=scheme, width=width) as visitor:

@@ -23,7 +23,7 @@ from hupan.server.workers import run_server
 Find: TypeAlias = Callable[[int, bytes], Awaitable[bytes]]
 BARE = b'{"code":1,"msg":"success"}'
 CONNECTIONS = 10
-"""To PostgreSQL, as many as a server of ours opens at most by default."""
+"""To PostgreSQL: the default maximum of a server."""
 SQL = """
 SELECT a.name, a.coin_cents, a.vip_until, a.banned_until, s.last_used_at, s.signed_in_at
 FROM sessions s JOIN accounts a ON a.id = s.account_id
@@ -93,7 +93,7 @@ def sqlite(file: str) -> ASGIApp:
 
 def asyncpg(url: str) -> ASGIApp:
     """Look up through a connection pool, as in asyncpg's documentation."""
-    import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
+    import asyncpg as driver  # noqa: PLC0415 - the other bare responders do not need it
 
     sql = SQL.format("$1", "$2")
     opening: list[asyncio.Future[Any]] = []
@@ -113,7 +113,7 @@ def asyncpg(url: str) -> ASGIApp:
 
 def prepared(url: str) -> ASGIApp:
     """Look up by a statement that is prepared once per connection."""
-    import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
+    import asyncpg as driver  # noqa: PLC0415 - the other bare responders do not need it
 
     sql = SQL.format("$1", "$2")
     free: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
@@ -139,7 +139,7 @@ def prepared(url: str) -> ASGIApp:
 
 def on_uvicorn(port: int) -> None:
     """Run the bare response on stock uvicorn: uvloop and httptools, without an access log."""
-    import uvicorn  # noqa: PLC0415 - the others do without its command line
+    import uvicorn  # noqa: PLC0415 - the others do not need its command line
 
     uvicorn.run(
         answer(),

@@ -11,7 +11,7 @@ from bench.load.results import LoadResult, median
 
 FULL, SUSTAINED, BARE = "captcha, pool full", "captcha, sustained", "bare answer"
 PART = 0.45
-"""How much of the pool a burst takes: drawing restarts at half."""
+"""The share of the pool in a burst: rendering restarts at half."""
 FILL_SECONDS = 60.0
 WATCH_SECONDS = 0.25
 BARE_SECONDS = 1.0

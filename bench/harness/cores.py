@@ -39,6 +39,6 @@ def start(
     """Start a server on the given cores; its output is discarded."""
     nowhere = subprocess.DEVNULL
     with on(cores):
-        return subprocess.Popen(  # noqa: S603 - our own words
+        return subprocess.Popen(  # noqa: S603 - our own arguments
             command, stdin=nowhere, stdout=nowhere, stderr=nowhere, env=env
         )

@@ -27,7 +27,7 @@ AUTOCANNON = "autocannon@8.0.0"
 INSTALL_SECONDS = 120
 MOST_REQUESTS = 2_000_000
 BURST_SECONDS = 2
-"""The most that a burst may take."""
+"""The maximum duration of a burst."""
 _RESULT = re.compile(r"^RESULT (.+)$", re.MULTILINE)
 
 
@@ -48,7 +48,7 @@ class Generator(Protocol):
 
 
 class Told(Struct):
-    """Output of a load generator."""
+    """The output of a load generator."""
 
     answered: int
     status: int
@@ -104,7 +104,7 @@ class Autocannon:
         self._file = scratch / "requests.json"
         if not (self._folder / "node_modules").exists():
             where = ["--prefix", str(self._folder), "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(  # noqa: S603 - our own words
+            subprocess.run(  # noqa: S603 - our own arguments
                 ["npm", "install", "--silent", *where, AUTOCANNON],  # noqa: S607 - found by shutil.which
                 check=True,
                 timeout=INSTALL_SECONDS,
@@ -182,13 +182,13 @@ def _has_wrk() -> bool:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "wrk"]
-    done = subprocess.run(install, capture_output=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603 - our own words
+    done = subprocess.run(install, capture_output=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603 - our own arguments
     return done.returncode == 0 and shutil.which("wrk") is not None
 
 
 def _told(command: Sequence[str]) -> LoadResult:
     with on(LOAD):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     found = _RESULT.search(done.stdout)
     if found is None:
         raise RuntimeError(f"{command[0]} says: {(done.stderr or done.stdout)[-500:]}")

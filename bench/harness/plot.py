@@ -16,7 +16,7 @@ CHART_HEIGHT = 170
 BUDGET = 1.5
 """The right end of a bar that must stay short, as a multiple of its target."""
 MOST_GAIN = 1.2
-"""The upper end of the charts of growth: a rate as a multiple of that at the least size."""
+"""The upper end of the growth charts: a rate as a multiple of that at the smallest size."""
 COLOURS = 3
 
 

@@ -39,7 +39,7 @@ def _on(context: Context, url: str) -> Part:
     store, settings = context.largest, {"database": url}
     members = store.sample.members
     with hupan(store.folder, settings):
-        context.on_turn("copying to PostgreSQL")  # the server has made the tables
+        context.on_turn("copying to PostgreSQL")  # the server has created the tables
     asyncio.run(_copy(store, url))
     with (
         bare("answer") as answer,
@@ -87,7 +87,7 @@ async def _copy(store: Store, url: str) -> None:
 
 
 async def _copy_table(source: sqlite3.Connection, target: Any, table: str) -> None:  # noqa: ANN401 - asyncpg has no types
-    rows = source.execute(f"SELECT * FROM {table}")  # noqa: S608 - a name of ours
+    rows = source.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own name
     columns = [column[0] for column in rows.description]
     while some := rows.fetchmany(_SOME):
         await target.copy_records_to_table(table, records=some, columns=columns)

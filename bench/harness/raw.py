@@ -44,7 +44,7 @@ def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> LoadResult
 def _apart(cores: frozenset[int], *arguments: str) -> LoadResult:
     command = [sys.executable, "-m", "bench.harness.raw", *arguments]
     with on(cores):
-        said = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603 - our own words
+        said = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603 - our own arguments
     return msgspec.json.decode(said, type=LoadResult)
 
 

@@ -79,7 +79,7 @@ def measure(plan: Plan, only: Sequence[str], folder: Path, generator: str) -> Re
             task = progress.add_task(name, total=None, detail="")
 
             def on_turn(what: str) -> None:
-                progress.update(task, advance=1, detail=what)  # noqa: B023 - used while it is this one
+                progress.update(task, advance=1, detail=what)  # noqa: B023 - used only in this iteration
 
             parts[name] = _measured(name, Context(plan, chosen, stores, folder, on_turn))
             done = progress.tasks[task].completed

@@ -36,7 +36,7 @@ ROOMY = dict.fromkeys(
     ),
     "10000000",
 )
-"""All of a load comes from one address: limits of one count as ever, and are never reached."""
+"""All load comes from one address: its limits count as usual, and are never reached."""
 HUPAN = Path(sys.executable).with_name("hupan")
 
 
@@ -126,8 +126,8 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - http to ourselves
-        except OSError as error:  # refused, or an answer such as 503
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - http to our own server
+        except OSError as error:  # refused, or a response such as 503
             if process.poll() is not None:
                 raise RuntimeError(f"a server ended at once: {process.args!r}") from error
             if time.monotonic() > deadline:

@@ -8,7 +8,7 @@ from bench.harness.report import Check, Part
 from bench.harness.servers import hupan
 
 REST_SECONDS = 1.5
-"""Enough to draw the captchas of the default pool."""
+"""Enough to render the captchas of the default pool."""
 
 
 def starting(context: Context) -> Part:

@@ -14,7 +14,7 @@ from bench import filling
 from hupan.store import migrate, sqlite
 
 SAMPLE = 5_000
-PASSWORD = "ninety-frogs-by-the-lake"  # noqa: S105 - of accounts that exist for a bench alone
+PASSWORD = "ninety-frogs-by-the-lake"  # noqa: S105 - of benchmark accounts only
 CROWDED = (1, 100, 10_000)
 """How many coin entries, sessions and remarks an account has each; see `Sample.crowded`."""
 _NAMED = "sample.json"
@@ -81,7 +81,7 @@ def kept(folder: Path, accounts: int, on_progress: Callable[[int], None]) -> Sto
     crowded, members = sampled[: len(CROWDED)], sampled[len(CROWDED) :]
     sample = Sample(accounts, members, dict(zip(CROWDED, crowded, strict=True)), made_by)
     _equip(place / "hupan.db", sample)
-    named.touch(mode=0o600)  # it has tokens
+    named.touch(mode=0o600)  # it contains tokens
     named.write_bytes(msgspec.json.encode(sample))
     return Store(place, sample)
 

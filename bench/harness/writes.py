@@ -74,7 +74,7 @@ def changes(store: Store) -> int:
     """Return how many times the members changed their nicknames so far."""
     connection = sqlite3.connect(f"file:{store.file}?mode=ro", uri=True)
     marks = ", ".join(str(member.id) for member in store.sample.members)
-    sql = f"SELECT sum(name_id) FROM accounts WHERE id IN ({marks})"  # noqa: S608 - numbers of ours
+    sql = f"SELECT sum(name_id) FROM accounts WHERE id IN ({marks})"  # noqa: S608 - our own numbers
     total = int(connection.execute(sql).fetchone()[0])
     connection.close()
     return total

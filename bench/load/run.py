@@ -41,7 +41,7 @@ class LoadConnection(asyncio.Protocol):
         self._is_success = True
         self._body: list[bytes] = []
         self.record: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Done at its end: whether nothing was left unanswered."""
+        """Completed at the end: whether every request was answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
@@ -67,7 +67,7 @@ class LoadConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Record the response and send the next request."""
         now = time.perf_counter()
-        if self._sent_at is None:  # an answer to nothing
+        if self._sent_at is None:  # a response without a request
             self._transport.abort()
             return
         seconds, self._sent_at = now - self._sent_at, None
@@ -198,9 +198,9 @@ class LoadRun:
 
 
 GRACE_SECONDS = 10.0
-"""How long answers are waited for once nothing more is asked, and a connection at any time."""
+"""How long to wait for responses after the last request, and for a connection at any time."""
 MAX_BROKEN_CONNECTIONS = 3
-"""A connection that broke so often in a row without an answer is not opened again."""
+"""A connection that broke this often in a row without a response is not opened again."""
 
 
 class NoResponse(OSError):

@@ -68,7 +68,7 @@ def check_kept(peer: Peer, port: int, accounts: list[Account], names: tuple[str,
     """Check that every account renamed under load has one of the names.
 
     Raises:
-        Unavailable: one has not.
+        Unavailable: one does not.
     """
     for account in accounts:
         known = [peer.profile(account, account._replace(name=name)) for name in names]

@@ -1,4 +1,4 @@
-"""Starts all servers and measures them in turn."""
+"""Start all servers and measure them in turn."""
 
 import socket
 import statistics
@@ -47,7 +47,7 @@ class Figure(NamedTuple):
 
 
 class Comparison:
-    """Loads servers on core 0, one at a time; leaves out those that fail, with the reason."""
+    """Load servers on core 0, one at a time; omit those that fail, with the reason."""
 
     def __init__(self, cache: Path, folder: Path, accounts: int, lengths: Lengths) -> None:
         self._cache = cache
@@ -136,7 +136,7 @@ class Comparison:
             if seen.answered == 0:
                 raise Unavailable("no answer came within a round")  # noqa: TRY301 - left out, too
             if operation is RENAME:
-                # Of those that had a turn; the first request of all is one that wrk never sends.
+                # Only of those that ran; wrk never sends the very first request.
                 renamed = one.accounts[1 : 1 + seen.answered // 2 : 50]
                 check_kept(one.peer, one.port, renamed, new_names(turn))
             rounds.append((seen, used / seen.answered * 1e6))

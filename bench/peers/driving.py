@@ -1,4 +1,4 @@
-"""Drives a server with wrk: requests are prepared, and responses are checked first."""
+"""Drive a server with wrk: requests are prepared, and responses are checked first."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ request = function()
   return asked[at]
 end
 """
-# wrk's own summary names errors of HTTP; a refusal that comes with 200 is as bad.
+# wrk's own summary lists HTTP errors; a refusal with status 200 is as bad.
 LOOKING = """
 wrong = 0
 response = function(status, headers, body)

@@ -76,7 +76,7 @@ def run(command: list[str], folder: Path | None = None, seconds: float = INSTALL
         Unavailable: it failed (with the end of its output) or timed out.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - our own words
+        done = subprocess.run(  # noqa: S603 - our own arguments
             command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -55,7 +55,7 @@ def new_names(turn: int) -> tuple[str, str]:
 
 OWN = Operation("own account by token", 32, _own, target=25)
 RENAME = Operation("rename, durable", 64, _rename, target=15)
-# The renames come last: what is right in the others' answers depends on the names.
+# The renames come last: the others' correct responses depend on the names.
 OPERATIONS = (
     OWN,
     Operation(f"own account, {FEW} in turn", 32, _own_of_few),

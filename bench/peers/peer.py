@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-PASSWORD = "old-lake-4-herons-and-a-bridge"  # noqa: S105 - of accounts that exist in benches alone
+PASSWORD = "old-lake-4-herons-and-a-bridge"  # noqa: S105 - of benchmark accounts only
 
 
 class Unavailable(Exception):

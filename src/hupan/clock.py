@@ -67,7 +67,7 @@ class SteadyClock:
         self._max_offset_seconds = unix_seconds - self._monotonic()
 
     def accept_system_time(self) -> None:
-        """Follow the machine's time, however far it has leapt ahead."""
+        """Follow the machine's time, even if it has jumped far ahead."""
         self.advance_to(self._system_time())
 
     def monotonic(self) -> float:

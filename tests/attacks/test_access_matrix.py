@@ -41,7 +41,7 @@ CELLS: dict[str, dict[str, str]] = {
         "open": "member vip cancelled left",
     },
 }
-"""Kind of endpoint -> cell -> the roles that get it."""
+"""Kind of endpoint -> cell -> its roles."""
 EXCEPTIONS: dict[str, str] = {
     "POST /v1/user/captcha": "public",
     "POST /v1/captcha/get": "public",
@@ -60,7 +60,7 @@ EXCEPTIONS: dict[str, str] = {
     "POST /v1/user/module-ignore-info": "VIP",
     "POST /v1/user/module-ignore": "VIP",
 }
-"""The endpoints that need something else than a live session."""
+"""The endpoints that need something other than a live session."""
 
 
 def expected(key: str, role: str) -> str:
@@ -70,16 +70,16 @@ def expected(key: str, role: str) -> str:
 
 
 def nobody(_wire: WireClient) -> None:
-    """Return no token at all."""
+    """Return no token."""
 
 
 def junk(_wire: WireClient) -> str:
-    """Return a token that never was."""
+    """Return a token that was never issued."""
     return "01234567-89ab-4cde-8f01-23456789abcd"
 
 
 def member(wire: WireClient) -> str:
-    """Return a user like any other."""
+    """Return an ordinary user."""
     return wire.account().token
 
 
@@ -116,7 +116,7 @@ def left(wire: WireClient) -> str:
     return token
 
 
-# For each role whether its token outlives any call.
+# For each role: whether its token survives any call.
 ROLES: dict[str, tuple[Callable[[WireClient], str | None], bool]] = {
     "nobody": (nobody, True),
     "junk": (junk, True),
@@ -130,14 +130,14 @@ ROLES: dict[str, tuple[Callable[[WireClient], str | None], bool]] = {
 
 
 def cell(wire: WireClient, call: Call, token: str | None) -> str:
-    """What the guard made of a caller."""
+    """Return what the guard decided about a caller."""
     code = call.answer(wire, token).code
     return str(code) if code in REFUSALS else "open"
 
 
 @pytest.mark.one_engine
 def test_every_endpoint_and_role_has_a_cell() -> None:
-    """No endpoint is left out, and none of the exceptions is of an endpoint that is gone (Z1)."""
+    """The table has every endpoint, and each exception names an existing endpoint (Z1)."""
     keys = {call.key for call in CALLS}
     assert len(keys) == len(ENDPOINTS)
     assert set(EXCEPTIONS) <= keys
@@ -147,7 +147,7 @@ def test_every_endpoint_and_role_has_a_cell() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_role_gets_what_the_table_says(wire: WireClient, role: str) -> None:
-    """Each endpoint lets each role pass or refuses it, as `CELLS` has it (security Z1)."""
+    """Each endpoint admits or refuses each role as `CELLS` says (security Z1)."""
     make, lasts = ROLES[role]
     kept = make(wire) if lasts else None
     found = {call.key: cell(wire, call, kept if lasts else make(wire)) for call in CALLS}
@@ -155,7 +155,7 @@ def test_the_role_gets_what_the_table_says(wire: WireClient, role: str) -> None:
 
 
 def test_what_ends_a_session_spares_the_others(wire: WireClient) -> None:
-    """Naming what is another's, by id, number or device, reaches nothing of his (security Z1)."""
+    """Naming another account's session by id, number or device does not affect it (security Z1)."""
     phone = wire.fresh_phone()
     victim = wire.account(phone=phone, deviceId="d", nickname="victim", vipDays=3)
     before = wire.own_info(victim.token).body[20:]
@@ -170,10 +170,10 @@ def test_what_ends_a_session_spares_the_others(wire: WireClient) -> None:
 
 
 class Broken:
-    """Services of which nothing works: every use raises."""
+    """Services that all fail: every access raises."""
 
     def __getattr__(self, name: str) -> object:
-        """No service is there.
+        """Fail for every service.
 
         Raises:
             RuntimeError: always.
@@ -182,7 +182,7 @@ class Broken:
 
 
 class Unguarded:
-    """An access that no guard knows."""
+    """An access level that no guard handles."""
 
 
 @pytest.mark.one_engine
@@ -198,7 +198,7 @@ def test_a_route_without_a_guard_does_not_start() -> None:
 
 @pytest.mark.one_engine
 async def test_an_accident_in_a_guard_is_no_way_in() -> None:
-    """A guard that raises, fails closed: no request is served (security Z1)."""
+    """If a guard raises, it fails closed: no request is served (security Z1)."""
     table = build_routes(cast("Services", Broken()))
     guarded = [line for line in ENDPOINTS if not isinstance(line.access, Public)]
     assert len(guarded) > 25
@@ -211,7 +211,7 @@ async def test_an_accident_in_a_guard_is_no_way_in() -> None:
             await knock(line.key)
 
 
-def _with_token() -> Any:  # noqa: ANN401 - of a call the guard reads the token alone
+def _with_token() -> Any:  # noqa: ANN401 - the guard only reads the token of a call
     class Carrying:
         token = "a token"
 

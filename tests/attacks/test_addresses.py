@@ -1,4 +1,4 @@
-"""What is no e-mail address, at every door that takes one (security U7)."""
+"""Invalid e-mail addresses at every endpoint that takes one (security U7)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 
-# What no server takes, and what only one without strict checks does: it may be a mailbox somewhere.
+# Texts that no server accepts, and those that only the lenient profile accepts.
 NO_ADDRESSES = [
     *("", " ", "@", "a", "a@", "@b.co", "a@@b.co", "a@b@c.co", "a b@c.co", "a@b c.co", "a,b@c.co"),
     *("a@b.co,evil@y.zz", "a@b.co;evil@y.zz", "a@b.co evil@y.zz", "evil@y.zz,a@b.co", "a@b.co,"),
@@ -56,7 +56,7 @@ def taken(wire: WireClient, path: str, texts: list[str], token: str | None) -> d
 
 @pytest.mark.parametrize("path", DOORS)
 def test_what_is_no_address_is_named_everywhere(wire: WireClient, path: str) -> None:
-    """Texts of every kind are refused by the field's name, at each door alike (security U7)."""
+    """Invalid texts are refused by field name, in the same way at each endpoint (security U7)."""
     token = wire.account(email=wire.fresh_email()).token
     assert taken(wire, path, NO_ADDRESSES, token) == {}
 
@@ -64,7 +64,7 @@ def test_what_is_no_address_is_named_everywhere(wire: WireClient, path: str) -> 
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_server_takes_no_doubtful_address_either(tmp_path: Path) -> None:
-    """More than sixty texts are refused by `hupan serve`, which asks for a whole domain (U7)."""
+    """`hupan serve`, which requires a full domain, refuses more than sixty texts (U7)."""
     everything = [*NO_ADDRESSES, *DOUBTFUL]
     assert len(set(everything)) >= 60
     with Server("serve", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
@@ -84,7 +84,7 @@ def test_a_server_takes_no_doubtful_address_either(tmp_path: Path) -> None:
 def test_an_address_is_kept_as_written_and_unique_as_folded(
     wire: WireClient, written: str, kept: str
 ) -> None:
-    """The local part keeps its case, the domain has none; no case makes a second account (U7)."""
+    """The local part keeps its case, the domain does not; case makes no second account (U7)."""
     local, _, domain = written.partition("@")
     serial = wire.fresh_phone()
     mine, shown = f"{local[:50]}{serial}@{domain}", f"{local[:50]}{serial}@{kept.partition('@')[2]}"

@@ -1,4 +1,4 @@
-"""What lies on the disk and in the process table while a server works (security P7, C1, T2, L3)."""
+"""What the disk and the process table show while a server runs (security P7, C1, T2, L3)."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ OF_THE_OPERATOR = "canary-smtp-secret-9d"
 
 
 def scene(wire: WireClient) -> tuple[list[str], list[str]]:
-    """Passwords and codes set, used, wrong and left half-way: the secrets, and what may be read."""
+    """Return secrets of sign-ins and resets, and the texts that may be read."""
     phone, email = wire.fresh_phone(), "visitor-at-rest@example.com"
     account = wire.account(phone=phone, email=email, password=FIRST)
     tokens = [account.token, wire.email_login(email, FIRST).text("token")]
@@ -32,8 +32,8 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
     tokens.append(wire.signed_in(phone))
     half_way = wire.sms_code(phone)
     captcha = wire.captcha()
-    # Six digits may stand in a file by chance as part of something else: the code with its
-    # neighbours as a message or a row would hold it is looked for, not the digits alone.
+    # Six digits may occur in a file by chance as part of something else, so the search is for the
+    # code with its surroundings in a message or a row, not for the digits alone.
     texts = [
         letter.text
         for letter in (*wire.list_outbox("sms", phone), *wire.list_outbox("email", email))
@@ -49,7 +49,7 @@ def on_disk(folder: Path) -> bytes:
 
 @pytest.mark.one_engine
 def test_no_secret_is_in_the_store_or_the_log(tmp_path: Path) -> None:
-    """Passwords, tokens and messages with codes are in no file, neither mid-way nor at the end."""
+    """Passwords, tokens and messages with codes are in no file, during the run or after it."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         secrets, readable = scene(wire)
@@ -84,7 +84,7 @@ def test_files_and_arguments_are_private(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_two_fresh_installs_share_no_secret(tmp_path: Path) -> None:
-    """There is no key, password or account to begin with: no two installs share one (L3)."""
+    """A fresh install has no key, password or account: no two installs share one (L3)."""
     keys = []
     for name in ("one", "two"):
         folder = tmp_path / name

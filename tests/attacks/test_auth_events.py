@@ -1,4 +1,4 @@
-"""Every authentication and change of credentials leaves one line, with any result (L2, D3)."""
+"""Every authentication and change of credentials logs one line, whatever its result (L2, D3)."""
 
 import hashlib
 import re
@@ -25,16 +25,16 @@ MARK = hashlib.sha256(DEVICE.encode()).hexdigest()[:8]
 JUNK = "01234567-89ab-4cde-8f01-23456789abcd"
 SECRETS = {"captcha", "password", "code", "token"}
 EVENTS = {line.event.name for line in ENDPOINTS if line.event}
-NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is what one shows to friends
+NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is shared with friends
 
 
 @dataclass(frozen=True)
 class ExpectedEvent:
-    """The content of a line besides time, address and request.
+    """The content of a line, except for time, address and request.
 
     Attributes:
-        target: as it is masked, `-` for none.
-        account: the account's id, `-` where it is not known for sure.
+        target: the masked target, `-` for none.
+        account: the account's id, `-` if it is not known for sure.
     """
 
     event: str
@@ -47,12 +47,12 @@ class ExpectedEvent:
 
 
 def seen(phone: str) -> str:
-    """Return a number as logs may show it."""
+    """Return a number as logs show it."""
     return f"{phone[:3]}****{phone[-4:]}"
 
 
 def sign_in_by_code(wire: WireClient) -> list[ExpectedEvent]:
-    """By SMS: a right code, a wrong one."""
+    """Sign in by SMS with a right code and a wrong one."""
     phone, name = wire.fresh_phone(), "sign-in-by-code"
     account = wire.account(phone=phone)
     code = wire.sms_code(phone)
@@ -65,7 +65,7 @@ def sign_in_by_code(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def sign_in_by_password(wire: WireClient) -> list[ExpectedEvent]:
-    """Return a right password, a wrong one, a banned account."""
+    """Sign in with a right password, with a wrong one, and to a banned account."""
     email, name = wire.fresh_email(), "sign-in-by-password"
     account = wire.account(email=email, password=PASSWORD)
     banned = wire.fresh_email()
@@ -82,7 +82,7 @@ def sign_in_by_password(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def ask(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
-    """Return a code is asked for with a right captcha, with a wrong one, with a strange target."""
+    """Request a code with a right captcha, with a wrong one, and for an invalid target."""
 
     def asked(wire: WireClient) -> list[ExpectedEvent]:
         target = way.fresh(wire)
@@ -103,7 +103,7 @@ def ask(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedE
 
 
 def sign_out(wire: WireClient) -> list[ExpectedEvent]:
-    """With a live token, with none."""
+    """Sign out with a live token and without one."""
     account = wire.account(deviceId=DEVICE)
     left = wire.post("user/logout", token=account.token)
     nobody = wire.post("user/logout")
@@ -114,14 +114,14 @@ def sign_out(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def device_offline(wire: WireClient) -> list[ExpectedEvent]:
-    """Return the device that is named, not the one that asks."""
+    """Sign out a device from another one; the event has the device that was named."""
     account = wire.account(deviceId="mine")
     answer = wire.post("user/device-offline", {"deviceId": DEVICE}, token=account.token)
     return [ExpectedEvent("device-offline", "ok", answer, account=account.id, device=MARK)]
 
 
 def password_reset(wire: WireClient) -> list[ExpectedEvent]:
-    """Return a wrong code and a right one."""
+    """Reset the password with a wrong code and a right one."""
     email, name = wire.fresh_email(), "password-reset"
     wire.account(email=email)
     mask = f"{email[0]}***@example.com"
@@ -134,7 +134,7 @@ def password_reset(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def bind(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
-    """Return a wrong code and a right one."""
+    """Bind a contact with a wrong code and a right one."""
 
     def bound(wire: WireClient) -> list[ExpectedEvent]:
         account, target = wire.account(deviceId=DEVICE), way.fresh(wire)
@@ -151,7 +151,7 @@ def bind(way: ContactChannel, name: str) -> Callable[[WireClient], list[Expected
 
 
 def change(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
-    """To a new target, and where nothing is bound."""
+    """Change to a new target, and try it where nothing is bound."""
 
     def changed(wire: WireClient) -> list[ExpectedEvent]:
         target, none = way.fresh(wire), wire.account()
@@ -169,7 +169,7 @@ def change(way: ContactChannel, name: str) -> Callable[[WireClient], list[Expect
 
 
 def cancel(wire: WireClient) -> list[ExpectedEvent]:
-    """With a wrong code, with a right one."""
+    """Cancel the account with a wrong code and a right one."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone)
     code = wire.sms_code(phone)
@@ -234,7 +234,7 @@ def test_an_invalid_token_is_logged(own_sandbox: Server) -> None:
 
 @pytest.mark.one_engine
 def test_every_endpoint_that_takes_a_secret_is_an_act() -> None:
-    """A new endpoint that reads a code or a password needs its event (security E5, L2)."""
+    """Every endpoint that reads a code or a password has an event (security E5, L2)."""
     takes = {line for line in ENDPOINTS if SECRETS & set(_fields(line.request))}
     assert {line for line in takes if line.path not in NO_SECRETS and not line.event} == set()
     assert set(DEEDS) == EVENTS

@@ -44,7 +44,7 @@ FIELDS: Mapping[str, object] = {
 
 
 class RecordedServer:
-    """A server of which every answer is kept."""
+    """A server that records each of its responses."""
 
     def __init__(self, wire: WireClient) -> None:
         self.wire = wire
@@ -57,7 +57,7 @@ class RecordedServer:
             self.answers.append(headers + "\n" + response.read().decode("latin-1"))
 
     def live(self) -> tuple[list[str], list[str]]:
-        """Return every act with what it needs, right and wrong: the codes, and the tokens."""
+        """Perform every operation with right and wrong values; return the codes and the tokens."""
         wire, phone, email = self.wire, PHONES[0], EMAILS[0]
         wire.account(phone=phone, email=email, password=FIRST, vipDays=3)
         codes = [wire.sms_code(phone)]
@@ -74,8 +74,8 @@ class RecordedServer:
         tokens.append(wire.email_login(EMAILS[1], SECOND).text("token"))
         return codes, tokens
 
-    def knock(self) -> None:
-        """Every route with canaries in all that it reads, with tokens and without."""
+    def request_all_routes(self) -> None:
+        """Request every route with canaries in everything it reads, with tokens and without."""
         for call in CALLS:
             body = {**call.body, **FIELDS} if isinstance(call.body, Mapping) else call.body
             path = f"{call.path}{'&' if '?' in call.path else '?'}token={TOKEN}"
@@ -89,7 +89,7 @@ class RecordedServer:
 
 @pytest.fixture(params=LOGS, ids="-".join)
 def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
-    """Yield a sandbox that logs at one level in one form, and its port of metrics."""
+    """Yield a sandbox with a log level and format, and its metrics port."""
     (level, form), port = request.param, ports_in_a_row()
     environment = {
         "HUPAN_LOG_LEVEL": level,
@@ -101,12 +101,12 @@ def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
 
 
 def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
-    """On every route and log level no secret is in the log, a metric or an answer (L1)."""
+    """On every route and log level no secret is in the log, a metric or a response (L1)."""
     server, port = ports
     with WireClient(server) as wire:
         watched = RecordedServer(wire)
         codes, tokens = watched.live()
-        watched.knock()
+        watched.request_all_routes()
     metrics = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).text
     server.stop()
     log = server.output()
@@ -124,7 +124,7 @@ def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
 
 
 def _words_of_digits(text: str) -> list[str]:
-    """Words of exactly six digits, which a code would be; a part of an id in hex is none."""
+    """Return the words of exactly six digits, which could be codes; parts of hex ids are not."""
     return re.findall(r"(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])", text)
 
 
@@ -137,7 +137,7 @@ def test_a_store_that_fails_shows_no_secret(tmp_path: Path) -> None:
         watched = RecordedServer(wire)
         codes, tokens = watched.live()
         _break(tmp_path / "hupan.db")
-        watched.knock()
+        watched.request_all_routes()
         for call in CALLS:
             call.reply(wire, tokens[-1])
         server.stop()
@@ -149,7 +149,7 @@ def test_a_store_that_fails_shows_no_secret(tmp_path: Path) -> None:
 
 
 def _break(path: Path) -> None:
-    """Take the tables away under a running server."""
+    """Drop the tables of a running server."""
     connection = apsw.Connection(str(path))
     connection.execute("PRAGMA foreign_keys = OFF").fetchall()
     for table in ("sessions", "codes", "identities"):

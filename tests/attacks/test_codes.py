@@ -1,4 +1,4 @@
-"""Guesses at one code add up over all doors, and each is kept though it fails (security C3, C4).
+"""Guesses at one code add up over all endpoints, and failed requests count too (security C3, C4).
 
 Codes are drawn evenly from all million (security C1).
 """
@@ -20,7 +20,7 @@ PASSWORD = "the lake at seven"
 def guess(
     wire: WireClient, way: ContactChannel, owner: Account, target: str, code: str, at: int
 ) -> Answer:
-    """Tries a code at one door after the other; some of the requests could not succeed at all."""
+    """Try a code at one endpoint after the other; some of the requests could never succeed."""
     doors = [
         lambda: way.change(wire, owner.token, target, code),
         lambda: way.cancel(wire, owner.token, target, code),
@@ -32,8 +32,8 @@ def guess(
 
 
 @pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
-def test_five_guesses_over_all_doors(wire: WireClient, way: ContactChannel) -> None:
-    """After five wrong ones, wherever, the right code is dead at each door (security C3, C4)."""
+def test_five_guesses_over_all_endpoints(wire: WireClient, way: ContactChannel) -> None:
+    """After five wrong guesses anywhere, the right code fails everywhere (security C3, C4)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})
     code = way.code(wire, target)
@@ -46,7 +46,7 @@ def test_five_guesses_over_all_doors(wire: WireClient, way: ContactChannel) -> N
 
 @pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 def test_four_guesses_leave_one(wire: WireClient, way: ContactChannel) -> None:
-    """The fifth try may still be the right one, so it is five that are counted (security C3)."""
+    """A code allows five attempts, so the fifth may still be right (security C3)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})
     code = way.code(wire, target)
@@ -56,7 +56,7 @@ def test_four_guesses_leave_one(wire: WireClient, way: ContactChannel) -> None:
 
 
 def test_a_new_accounts_refusal_is_kept_too(wire: WireClient) -> None:
-    """Guesses with no account to act on are counted like any others (security C4)."""
+    """Guesses that have no account to act on count like any other (security C4)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     codes = {PHONE: PHONE.code(wire, phone), EMAIL: EMAIL.code(wire, email)}
     for way, target in ((PHONE, phone), (EMAIL, email)):
@@ -69,13 +69,13 @@ def test_a_new_accounts_refusal_is_kept_too(wire: WireClient) -> None:
 
 
 DRAWS, CLASSES = 100_000, 100
-# Chi-square of 99 degrees of freedom lies beyond these bounds in fewer than one run in a million.
+# Chi-square with 99 degrees of freedom exceeds these bounds less than once in a million runs.
 LEAST, MOST = 40.0, 185.0
 
 
 @pytest.mark.one_engine
 def test_a_hundred_thousand_codes_are_even() -> None:
-    """First two digits, last two and the middle: none comes more often than chance has it (C1)."""
+    """The first two digits, the last two and the middle ones are evenly distributed (C1)."""
     chance = SystemRandomSource()
     codes = [f"{chance.randbelow(10**6):06}" for _ in range(DRAWS)]
     expected = DRAWS / CLASSES

@@ -1,4 +1,4 @@
-"""The decoders hold where a process could end or a slower one could slip in (security I4, I6)."""
+"""Decoders are safe from crashes and from a slower fallback (security I4, I6)."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ print(refused)
 
 @pytest.mark.one_engine
 def test_deep_nests_on_threads_with_little_stack() -> None:
-    """Nests of 10 and 60 KB are refused on stacks of 64, 128 and 256 KiB, by every codec (I4)."""
+    """Nesting of 10 and 60 KB is refused on stacks of 64, 128 and 256 KiB, by every codec (I4)."""
     done = subprocess.run(  # noqa: S603 - our own program, fixed arguments
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=60
     )
@@ -63,7 +63,7 @@ def test_deep_nests_on_threads_with_little_stack() -> None:
 
 @pytest.mark.one_engine
 def test_no_other_decoder_of_protobuf_is_taken() -> None:
-    """Where the library falls back to its own Python, the server does not start (security I6)."""
+    """If the protobuf library falls back to pure Python, the server does not start (I6)."""
     environment = {**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
     done = subprocess.run(
         [sys.executable, "-c", "import hupan.api.codecs"],

@@ -1,4 +1,4 @@
-"""An error shows a sentence and a number, and nothing of how the server is made (L4)."""
+"""An error shows a sentence and a request number, and no internals of the server (L4)."""
 
 import re
 from collections.abc import MutableMapping
@@ -50,11 +50,11 @@ STARTS = [
 
 
 RANDOM_TEXT = re.compile(rb'(?<=base64,)[A-Za-z0-9+/=]+|(?<="id":")[A-Za-z0-9_-]{20,}')
-"""Pictures and ids of captchas, in which chance may write anything, such as `0X0f461dea`."""
+"""Pictures and ids of captchas, which may contain anything by chance, such as `0X0f461dea`."""
 
 
 def find_leaks(headers: dict[str, str], body: bytes) -> list[str]:
-    """Return what an answer reveals."""
+    """Return the internals that a response reveals."""
     lines = [f"{name}: {value}" for name, value in headers.items()]
     text = "\n".join([*lines, body.decode("latin-1")]).replace("'none'", "")  # of a page's policy
     found = [match[0] for match in TELLTALE.finditer(text)]
@@ -62,7 +62,7 @@ def find_leaks(headers: dict[str, str], body: bytes) -> list[str]:
 
 
 def test_odd_requests_reveal_nothing(wire: WireClient) -> None:
-    """No answer to a broken body, on any endpoint, holds a stack, SQL, a version or a path (L4)."""
+    """A response to a broken body, on any endpoint, has no stack, SQL, version or path (L4)."""
     token = wire.account(vipDays=3).token
     leaks = {}
     for call in CALLS:
@@ -79,7 +79,7 @@ def test_odd_requests_reveal_nothing(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("start", STARTS)
 def test_broken_heads_reveal_nothing(wire: WireClient, start: str) -> None:
-    """Nor does one to a malformed head (security L4)."""
+    """Responses to malformed headers reveal nothing either (security L4)."""
     _, headers, body = exchange(wire.server, head(start))
     assert find_leaks(headers, body) == []
 
@@ -88,7 +88,7 @@ SECRET = "SELECT * FROM sessions WHERE token = 'canary-5e1'"
 
 
 class Broken:
-    """Services of which nothing works."""
+    """Services that all fail."""
 
     def __getattr__(self, _name: str) -> object:
         """Fail for every service.
@@ -102,7 +102,7 @@ class Broken:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/user/captcha", "/v1/user/medal", "/v1/user/edit-nickname"])
 async def test_an_accident_is_answered_with_one_sentence(path: str) -> None:
-    """An exception of any text ends as the general message and the request's number (L4)."""
+    """Any unexpected exception ends as the general message and the request's number (L4)."""
     table = build_routes(cast("Services", Broken()))
     log = AccessLog(None, "text")
     dispatcher = Dispatcher(

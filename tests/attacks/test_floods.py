@@ -1,4 +1,4 @@
-"""Floods and bombs: what is dear is bounded, and others are served (security P5, I1, I6, I8)."""
+"""Floods and bombs: expensive work is bounded, others are served (security P5, I1, I6, I8)."""
 
 import gzip
 import json
@@ -42,13 +42,13 @@ def flooded() -> Iterator[WireClient]:
 
 
 def resident_mib(wire: WireClient) -> float:
-    """Return the memory that the server holds, as the system counts it."""
+    """Return the resident memory of the server, from the system."""
     pages = Path(f"/proc/{wire.server.process.pid}/statm").read_text().split()[1]
     return int(pages) * PAGE_KIB / 1024
 
 
 def test_five_hundred_sign_ins_at_once(flooded: WireClient) -> None:
-    """Sign-ins beyond what is hashed and queued are busy; memory stays bounded (security P5)."""
+    """Sign-ins beyond the hash queue get Busy; memory stays bounded (security P5)."""
     account = flooded.account(email="known@example.com", password="the lake at seven")
     for email in ("known@example.com", "unknown@example.com") * 4:
         assert flooded.email_login(email, "wrong one here").code == WRONG
@@ -67,7 +67,7 @@ def test_five_hundred_sign_ins_at_once(flooded: WireClient) -> None:
 
 
 def test_bombs_leave_no_trace(flooded: WireClient) -> None:
-    """Compressed, repeated, nested and endless bodies are answered and forgotten (I1, I6, I8)."""
+    """Compressed, repeated, nested and endless bodies leave no memory in use (I1, I6, I8)."""
     token = flooded.account().token
     for path, bomb in BOMBS:
         flooded.request("POST", f"/v1/{path}", bomb, token=token)

@@ -1,4 +1,4 @@
-"""Every way to fail at a sign-in costs the same: one verification, one count (security E2, E3)."""
+"""Every kind of failed sign-in costs the same: one verification, one count (security E2, E3)."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ RIGHT, WRONG = "the lake at seven", "the lake at eight"
 
 
 def logins(world: World) -> PasswordLogins:
-    """Sign-ins by password on the parts of a holding."""
+    """Return the password sign-in of a world."""
     limiter = StoredLimiter(enabled=True)
     return PasswordLogins(
         world.engine,
@@ -41,7 +41,7 @@ def logins(world: World) -> PasswordLogins:
 
 
 async def prepare(world: World) -> dict[str, tuple[str, str]]:
-    """Accounts in each state; what is tried -> address and password."""
+    """Create an account in each state; return the attempts: name -> address and password."""
     emails = {state: f"{state}@example.com" for state in ("plain", "bare", "banned", "locked")}
     for state, email in emails.items():
         account = await world.account(email=email)

@@ -1,4 +1,4 @@
-"""Guesses at every endpoint that accepts a secret are limited, and learn nothing (C5, E1, E5)."""
+"""Guesses at every endpoint that accepts a secret are limited and reveal nothing (C5, E1, E5)."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ UNBOUND = {
     "HUPAN_ADDRESS_WRONG_TRIES_PER_HOUR": "0",
     "HUPAN_NETWORK_WRONG_TRIES_PER_HOUR": "0",
 }
-"""Nothing is limited but wrong secrets of one target, for all come from one address."""
+"""Only wrong secrets of one target are limited, because all requests come from one address."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def watched(engine: EngineName) -> Iterator[WireClient]:
 
 
 def exhaust(victim: Mark) -> None:
-    """Guesses wrong until the target's limit is reached, over several codes where it needs them."""
+    """Guess wrong until the target's limit is reached, with several codes if needed."""
     held, made = victim.route.held, 0
     while made < LIMIT[held]:
         right = victim.right()
@@ -71,20 +71,20 @@ def exhaust(victim: Mark) -> None:
 def test_the_right_secret_is_refused_once_the_limit_is_reached(
     guessed: WireClient, path: str
 ) -> None:
-    """Like a wrong one; it opens again when the hour is over (security C5, E5)."""
+    """The right secret is refused like a wrong one until the hour is over (security C5, E5)."""
     victim = mark(guessed, path)
     exhaust(victim)
     assert victim.try_secret(victim.right()).code == WRONG[victim.route.held]
     guessed.set_clock(advance=HOUR)
     again = mark(guessed, path)
-    stays = victim.route.own is not False  # a session that is an hour old changes no contact (D2)
+    stays = victim.route.own is not False  # a session of one hour changes no contact (D2)
     late = victim if stays else Mark(guessed, path, victim.target, None, again.token)
     assert late.try_secret(late.right()).code == 1
 
 
 @pytest.mark.parametrize("path", GUESSED)
 def test_one_guess_less_leaves_one(guessed: WireClient, path: str) -> None:
-    """So it is the limit and nothing else that refuses (security C5)."""
+    """With one guess less the right secret works, so only the limit refuses it (security C5)."""
     victim, held = mark(guessed, path), ROUTES[path].held
     right, made = victim.right(), 0
     while made < LIMIT[held] - 1:
@@ -97,7 +97,7 @@ def test_one_guess_less_leaves_one(guessed: WireClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", GUESSED)
 def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
-    """As many count as are looked at, and none is lost: the right one is too late (C3, X11)."""
+    """No more guesses are checked than the limit allows, and all of them count (C3, X11)."""
     victim, held = mark(guessed, path), ROUTES[path].held
     codes: list[int | None] = []
     for _ in range(LIMIT[held] // TRIES_OF_A_CODE if held == "codes" else 1):
@@ -106,7 +106,7 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
         answers = at_once(victim.try_secret, wrong)
         codes += [answer.code for answer in answers]
     assert set(codes) <= {WRONG[held], BUSY}
-    if BUSY in codes:  # hashing was: such a guess was none, so none is counted
+    if BUSY in codes:  # by the hash queue: such a guess is not checked, so it is not counted
         exhaust_blind(victim)
     assert victim.try_secret(victim.right()).code == WRONG[held]
 
@@ -114,9 +114,9 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", GUESSED)
 def test_a_limited_client_learns_nothing(guessed: WireClient, path: str) -> None:
-    """Limited or not, known or unknown: every byte of the answers is the same (security E1)."""
+    """The responses are equal, whether the target is limited or known or not (security E1)."""
     seen = set()
-    for victim in (mark(guessed, path), _turned(guessed, path)):
+    for victim in (mark(guessed, path), _inverted(guessed, path)):
         exhaust_blind(victim)
         for _ in range(2):
             body = victim.route.body(victim.target, "100000")
@@ -126,8 +126,8 @@ def test_a_limited_client_learns_nothing(guessed: WireClient, path: str) -> None
     assert len(seen) == 1
 
 
-def _turned(wire: WireClient, path: str) -> Mark:
-    """The same endpoint, with a target that is free where it was bound, and bound where free."""
+def _inverted(wire: WireClient, path: str) -> Mark:
+    """Return the same endpoint with a free target instead of a bound one, or the reverse."""
     victim = mark(wire, path)
     other = victim.route.way.fresh(wire)
     if victim.owner is None:
@@ -136,14 +136,14 @@ def _turned(wire: WireClient, path: str) -> Mark:
 
 
 def exhaust_blind(victim: Mark) -> None:
-    """Guesses wrong until the limit is reached, without any code."""
+    """Guess wrong until the limit is reached, without any code."""
     for at in range(LIMIT[victim.route.held]):
         assert victim.try_secret(f"{at:06}").code == WRONG[victim.route.held]
 
 
 @pytest.mark.parametrize("path", CAPTCHAS)
 def test_a_captcha_has_one_try(guessed: WireClient, path: str) -> None:
-    """A wrong answer uses it up, and of a hundred right ones at once one passes (security C9)."""
+    """A wrong answer uses it up; of a hundred right ones at once one passes (security C9)."""
     victim = mark(guessed, path)
 
     def answer(captcha_id: str, text: str) -> Answer:
@@ -161,7 +161,7 @@ def test_a_captcha_has_one_try(guessed: WireClient, path: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ROUTES)
 def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
-    """Each guess at another target: the address is stopped, at this endpoint and all (C6)."""
+    """An address that guesses at many targets is stopped, at all endpoints (C6)."""
     watched.set_clock(advance=HOUR)
     way = ROUTES[path].way
     token = mark(watched, path).token
@@ -181,7 +181,7 @@ def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", GUESSED)
 def test_a_hundred_guesses_at_once_from_one_address(watched: WireClient, path: str) -> None:
-    """Of a hundred at as many targets no more are looked at than the address may (C6, R11)."""
+    """No more of a hundred guesses are checked than the address may try (C6, R11)."""
     watched.set_clock(advance=HOUR)
     token = mark(watched, path).token
     targets = [ROUTES[path].way.fresh(watched) for _ in range(AT_ONCE)]

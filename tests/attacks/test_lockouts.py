@@ -1,8 +1,8 @@
 """What a stranger can do to the owner of a target, sentence by sentence of docs/limits.md (X11).
 
-The attack: ten wrong codes, from a stranger without a solved captcha and without a live code, kept
-the owner of an address from resetting the password for an hour. And the page about limits said that
-strangers cannot lock an owner out.
+The attack: a stranger without a solved captcha and without a live code sent ten wrong codes, which
+prevented the owner of an address from resetting the password for an hour. And the page about
+limits promised that strangers cannot lock an owner out.
 """
 
 import threading
@@ -47,7 +47,7 @@ OFF = {
     "password_memory_kib": "1024",
     "test_profile": "true",
 }
-"""What is left are the limits of targets: a stranger has as many addresses as it takes."""
+"""Only targets are limited: a stranger has any number of addresses."""
 PATH = "user/invite/change-user-invite-code"
 STRANGER, OWNER = "203.0.113.9", "198.51.100.7"
 
@@ -75,7 +75,7 @@ def sign_in(
 
 
 def test_guesses_without_a_live_code_cost_the_owner_nothing(wire: WireClient) -> None:
-    """More than a day's budget, more than the hundred in a row: the owner signs in (X11, C5)."""
+    """After more than a day's budget and a hundred in a row, the owner still signs in (X11, C5)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email, password=PASSWORD)
     stranger = wire.account()
@@ -89,7 +89,7 @@ def test_guesses_without_a_live_code_cost_the_owner_nothing(wire: WireClient) ->
 
 
 def test_guesses_at_a_code_that_died_cost_nothing(wire: WireClient) -> None:
-    """The five tries of a code are what a stranger can use up of it (X11, C3)."""
+    """A stranger can use up at most the five attempts of a code (X11, C3)."""
     phone = wire.fresh_phone()
     wire.account(phone=phone)
     code = PHONE.code(wire, phone)
@@ -100,7 +100,7 @@ def test_guesses_at_a_code_that_died_cost_nothing(wire: WireClient) -> None:
 
 
 def test_a_live_code_and_none_are_answered_alike(wire: WireClient) -> None:
-    """Byte for byte, for a target that is known and one that is not (security E1)."""
+    """The responses for a known and an unknown target are equal byte for byte (security E1)."""
     known, unknown = wire.fresh_phone(), wire.fresh_phone()
     wire.account(phone=known)
     seen = set()
@@ -114,7 +114,7 @@ def test_a_live_code_and_none_are_answered_alike(wire: WireClient) -> None:
 
 
 def test_guesses_at_a_binding_do_not_stop_a_reset(wire: WireClient) -> None:
-    """Nor do guesses at a reset stop a change: each has separate attempts (X11)."""
+    """Binding, reset and change count attempts separately (X11)."""
     email = wire.fresh_email()
     owner = wire.account(email=email)
     stranger = wire.account()
@@ -137,7 +137,7 @@ def test_guesses_at_a_binding_do_not_stop_a_reset(wire: WireClient) -> None:
 
 
 def test_codes_that_a_stranger_has_sent_are_guessed_at_ten_times(wire: WireClient) -> None:
-    """Then new devices wait an hour; a device of the owner does not (C5)."""
+    """New devices then wait an hour; a device of the owner does not (C5)."""
     phone = wire.fresh_phone()
     wire.signed_in(phone, deviceId="the owner's")
     for _ in range(2):
@@ -150,7 +150,7 @@ def test_codes_that_a_stranger_has_sent_are_guessed_at_ten_times(wire: WireClien
 
 
 def test_wrong_passwords_from_one_network_stop_that_network(wire: WireClient) -> None:
-    """A new device elsewhere signs in, and so does the owner's own within that network (X11)."""
+    """A new device elsewhere signs in, and so does the owner's own device in that network (X11)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     assert sign_in(wire, email, PASSWORD, STRANGER, deviceId="the owner's").code == 1
@@ -163,7 +163,7 @@ def test_wrong_passwords_from_one_network_stop_that_network(wire: WireClient) ->
 
 
 def test_wrong_passwords_from_many_networks_stop_new_devices(wire: WireClient) -> None:
-    """A hundred, from five networks or more; the owner's devices and a reset help (X11, C5)."""
+    """A hundred from five or more networks; the owner's devices and a reset work (X11, C5)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     assert sign_in(wire, email, PASSWORD, OWNER, deviceId="the owner's").code == 1
@@ -188,7 +188,7 @@ def test_wrong_passwords_from_many_networks_stop_new_devices(wire: WireClient) -
 def test_spellings_of_a_mailbox_share_its_limits(
     wire: WireClient, mailbox: str, alias: str
 ) -> None:
-    """Wrong passwords at one count for the other; accounts stay two (X11)."""
+    """Wrong passwords for one spelling count for the other; the accounts stay separate (X11)."""
     wire.account(email=mailbox, password=PASSWORD)
     other = wire.account(email=alias, password=NEW_PASSWORD)
     assert wire.own_info(other.token).code == 1
@@ -213,7 +213,7 @@ def test_spellings_of_a_mailbox_are_sent_one_code() -> None:
 
 
 def test_many_right_sign_ins_at_once_are_no_wrong_ones(wire: WireClient) -> None:
-    """Of forty at once some may be answered Busy, none as wrong (X3)."""
+    """Of forty right sign-ins at once some may get Busy, none is refused as wrong (X3)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     answers = at_once(lambda _: sign_in(wire, email, PASSWORD), range(40))
@@ -223,7 +223,7 @@ def test_many_right_sign_ins_at_once_are_no_wrong_ones(wire: WireClient) -> None
 
 @pytest.mark.one_engine
 def test_right_secrets_at_once_do_not_fill_the_limit_of_an_address() -> None:
-    """They wait for each other; those that are wrong still fill it (C6, X11)."""
+    """Right secrets wait for each other; wrong ones still use up the limit (C6, X11)."""
     with limited({**OFF, "address_wrong_tries_per_hour": "5"}) as wire:
         here = ProxiedClient(wire, OWNER)
         codes = {phone: PHONE.code(wire, phone) for phone in map(apart, range(40))}
@@ -236,7 +236,7 @@ def test_right_secrets_at_once_do_not_fill_the_limit_of_an_address() -> None:
 
 @pytest.mark.one_engine
 def test_right_sign_ins_are_limited_too() -> None:
-    """The next one is refused; wrong ones and strangers do not notice it (X3, E1, E3)."""
+    """Further right ones are refused; wrong ones and strangers are not affected (X3, E1, E3)."""
     with limited({**OFF, "sign_ins_per_hour": "3"}) as wire:
         email = wire.fresh_email()
         wire.account(email=email, password=PASSWORD)
@@ -250,8 +250,8 @@ def test_right_sign_ins_are_limited_too() -> None:
 
 @pytest.mark.one_engine
 def test_one_account_does_not_keep_another_out() -> None:
-    """32 connections of one sign in rightly, and another's sign-in succeeds 50 times of 50 (X3)."""
-    # A cheap hash: the queue is what is looked at, and a busy machine takes seconds for a dear one.
+    """With 32 connections signing in to one account, 50 of 50 sign-ins to another succeed (X3)."""
+    # A cheap hash: the test is about the queue, and a busy machine needs seconds for a costly one.
     with limited({**OFF, "password_threads": "2"}) as wire:
         greedy, modest = wire.fresh_email(), wire.fresh_email()
         for email in (greedy, modest):
@@ -286,7 +286,7 @@ def test_one_account_does_not_keep_another_out() -> None:
     ],
 )
 def test_wrong_tries_of_a_wider_network(addresses: list[str], passed: int) -> None:
-    """A guess from each host of a network: it is stopped, the next one is not (C6, X11)."""
+    """A guess from each host of a network stops that network, and not the next one (C6, X11)."""
     with limited() as wire:
         codes = [
             ProxiedClient(wire, address).guess(apart(at)).code
@@ -299,7 +299,7 @@ def test_wrong_tries_of_a_wider_network(addresses: list[str], passed: int) -> No
 
 @pytest.mark.one_engine
 def test_looks_and_captchas_of_a_48() -> None:
-    """Each /64 of a /48 is a host, and all of them together have a limit (C10, E4)."""
+    """Each /64 of a /48 is limited as a host, and the /48 has its own limit (C10, E4)."""
     with limited() as wire:
         hosts = [ProxiedClient(wire, f"2001:db8:1:{at * 256:x}::1") for at in range(130)]
         looks = [host.get_user("7").code for host in hosts]
@@ -310,7 +310,7 @@ def test_looks_and_captchas_of_a_48() -> None:
 
 @pytest.mark.one_engine
 def test_invitation_codes_cannot_be_tried_through() -> None:
-    """An account has ten attempts an hour, an address thirty: each reveals a taken code."""
+    """Ten attempts an hour per account and thirty per address: each would reveal a taken code."""
     with limited() as wire:
         taken = wire.account()
         assert wire.post(PATH, {"code": "LAKE"}, token=taken.token).code == 1

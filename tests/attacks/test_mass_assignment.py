@@ -1,8 +1,8 @@
-"""Fields that are not the endpoint's own, in every body that is written (security Z3).
+"""Foreign fields in every body that is written (security Z3).
 
-Two accounts of one make send the same request; one of them adds every name and every number that
-the contract has anywhere, and those that an attacker would try first. Afterwards the two still look
-alike, from each side that there is.
+Two equal accounts send the same request; one of them adds every name and every number that the
+contract has anywhere, and those that an attacker would try first. Afterwards the two are still
+equal, for each reader.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 PASSWORD = "the lake at seven"
 READS = ("user/get-user-data", "user/gold-coin-increase-decrease-record", "user/get-user-show-adv")
-# What no two accounts share.
+# Fields that are unique to an account.
 OWN_KEYS = {"id", "userId", "user_id", "lastLoginTime", "update_time"}
 TRIED_FIRST: dict[str, object] = {
     "coin": 999_999,
@@ -67,7 +67,7 @@ PROTOBUF_WRITES = [call for call in CALLS if "/edit-" in call.path]
 
 
 def every_name() -> dict[str, object]:
-    """Each name of a field that a JSON message of the contract has, with something to store."""
+    """Return each field name of the contract's JSON messages, with a value to store."""
     forms = [line.request for line in ENDPOINTS] + [line.response for line in ENDPOINTS]
     names = {
         name
@@ -79,7 +79,7 @@ def every_name() -> dict[str, object]:
 
 
 def twin(wire: WireClient) -> Account:
-    """One of two accounts that are alike: reached by nothing, with VIP, a medal and some coins."""
+    """Create one of two equal accounts: unreachable, with VIP, a medal and some coins."""
     return wire.account(deviceId="d", platform="p", nickname="twin", vipDays=3, coins=12.5)
 
 
@@ -90,7 +90,7 @@ def looks(wire: WireClient, who: Account) -> dict[str, object]:
     devices = pb.decode(wire.request("GET", "/v1/user/clients", token=who.token).content)
     read = {path: wire.post(path, {"size": 20, "page": 1}, token=who.token) for path in READS}
     return {
-        # 12 is the invitation code, 10 and 14 are the end of VIP: the two may differ by seconds.
+        # 12 is the invitation code; 10 and 14 are the end of VIP, which may differ by seconds.
         "own": _without_id(own, who, {1, 10, 12}),
         "vip": own.number(10) // 86_400,
         "public": _without_id(public, who, {1, 3, 7, 14, 19}),
@@ -101,7 +101,7 @@ def looks(wire: WireClient, who: Account) -> dict[str, object]:
 
 
 def _without_id(message: pb.Message, who: Account, left_out: set[int]) -> list[object]:
-    """The fields of a message; the default picture is named after the account (wire.md 8.4)."""
+    """Return the fields of a message; the default picture has the account's id (wire.md 8.4)."""
     own, none = f"/{who.id}.png".encode(), b"/.png"
     return [
         (number, kind, value.replace(own, none) if isinstance(value, bytes) else value)
@@ -125,7 +125,7 @@ def test_json_takes_its_own_fields_alone(wire: WireClient, subtests: pytest.Subt
             before = looks(wire, victim)
             own = dict(call.body) if isinstance(call.body, dict) else {}
             if "invite" in call.path:
-                own["code"] = f"Q{wire.fresh_phone()}"  # for one account alone
+                own["code"] = f"Q{wire.fresh_phone()}"  # unique to one account
             foreign = {**every_name(), "userId": victim.id, "user_id": victim.id, "uid": victim.id}
             with_all = Call(call.method, call.path, {**_without(foreign, call), **own})
             codes = [with_all.answer(wire, greedy.token).code]

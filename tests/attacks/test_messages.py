@@ -1,4 +1,4 @@
-"""No text of a stranger gets into a message to another person (security U8)."""
+"""A stranger cannot put text into a message to another person (security U8)."""
 
 import re
 
@@ -27,12 +27,12 @@ FORGED = {
 
 
 def without_code(text: str) -> str:
-    """Return a message with its digits blotted out."""
+    """Return a message with its digits masked."""
     return re.sub("[0-9]", "#", text)
 
 
 def test_headers_change_no_message(wire: WireClient) -> None:
-    """With any Host and similar headers, texts are those of an honest request (security U8)."""
+    """With any Host and similar headers the message stays the same (security U8)."""
     told: dict[str, set[str]] = {"sms": set(), "email": set(), "reset": set()}
     for headers in ({}, FORGED, {**FORGED, "host": "chat-go.evil.example"}):
         phone, email = wire.fresh_phone(), wire.fresh_email()
@@ -50,7 +50,7 @@ def test_headers_change_no_message(wire: WireClient) -> None:
             before = {letter.id for letter in wire.list_outbox(kind.replace("reset", "email"), to)}
             sent = wire.post(f"verification/{path}", {**body, **wire.solved()}, headers=headers)
             assert sent.code == 1
-            text = wire.next_letter(kind.replace("reset", "email"), to, before).text
+            text = wire.next_message(kind.replace("reset", "email"), to, before).text
             told[kind].add(without_code(text))
     assert {kind: len(texts) for kind, texts in told.items()} == {"sms": 1, "email": 1, "reset": 1}
     assert not [
@@ -59,7 +59,7 @@ def test_headers_change_no_message(wire: WireClient) -> None:
 
 
 def test_names_and_devices_change_no_message(wire: WireClient) -> None:
-    """Codes and notices to a member whose name is a trick are those to any other (security U8)."""
+    """A hostile nickname does not change the member's codes and notifications (security U8)."""
     told = []
     for trick in ("plain", *PAYLOADS):
         phone, email, new = wire.fresh_phone(), wire.fresh_email(), wire.fresh_phone()
@@ -71,7 +71,7 @@ def test_names_and_devices_change_no_message(wire: WireClient) -> None:
             "user/save-user-data", {"introduction": trick, "city": trick}, token=account.token
         )
         reset = (
-            wire.next_letter("email", email, set()).text if wire.ask_email(email).code == 1 else ""
+            wire.next_message("email", email, set()).text if wire.ask_email(email).code == 1 else ""
         )
         assert PHONE.change(wire, account.token, new, PHONE.code(wire, new)).code == 1
         notices = [notice_to(wire, PHONE, phone).text, notice_to(wire, PHONE, new).text]

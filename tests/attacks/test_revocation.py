@@ -1,4 +1,4 @@
-"""What the owner does to lock a thief out holds on every worker at once (security T6)."""
+"""When the owner locks a thief out, every worker enforces it at once (security T6)."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ PASSWORD = "the lake at seven"
 
 
 class Owner:
-    """A member with everything bound, a session of his own and one that a thief has."""
+    """A member with all contacts bound, a session of the owner and one of the thief."""
 
     def __init__(self, world: World, folder: Path, here: WireClient, serial: int) -> None:
         self.world, self.folder, self.here = world, folder, here
@@ -33,26 +33,26 @@ class Owner:
         self.stolen = asyncio.run(world.sign_in(self.id, "stolen"))
 
     def code(self, target: ContactAddress, *, bound: bool = True) -> str:
-        """Return a code as if it had been asked for."""
+        """Return a code as if it had been requested."""
         self.world.clock.time = time.time()
         owner = self.id if bound else NO_ACCOUNT
         return asyncio.run(self.world.issue(target, "own" if bound else "new", owner))
 
     def change(self, way: ContactChannel, to: str, target: ContactAddress) -> None:
-        """Changes to another number or address."""
+        """Change to another number or address."""
         code = self.code(target, bound=False)
         assert way.change(self.here, self.mine, to, code).code == 1
 
 
 def resets_password(owner: Owner) -> None:
-    """A password is set with a code to the address."""
+    """Set a password with a code to the address."""
     assert (
         forget(owner.here, owner.email, owner.code(email_address(owner.email)), PASSWORD).code == 1
     )
 
 
 def changes_phone(owner: Owner) -> None:
-    """The number is changed by the owner's own session."""
+    """Change the number with the owner's own session."""
     owner.change(PHONE, "13911119999", phone_address("13911119999"))
 
 
@@ -62,25 +62,25 @@ def changes_email(owner: Owner) -> None:
 
 
 def cancels(owner: Owner) -> None:
-    """The account is cancelled with a code to the number."""
+    """Cancel the account with a code to the number."""
     code = owner.code(phone_address(owner.phone))
     assert PHONE.cancel(owner.here, owner.mine, owner.phone, code).code == 1
 
 
 def undone(owner: Owner) -> None:
-    """An operator undoes a change that came first."""
+    """Let an operator undo an earlier change."""
     owner.change(PHONE, "13911118888", phone_address("13911118888"))
     owner.stolen = asyncio.run(owner.world.sign_in(owner.id, "stolen again"))
     call(owner.folder, "account", "undo", str(owner.id), "1")
 
 
 def deleted(owner: Owner) -> None:
-    """An operator deletes the account."""
+    """Let an operator delete the account."""
     assert run(owner.folder, "account", "delete", str(owner.id), "--yes").exit_code == 0
 
 
 def banned(owner: Owner) -> None:
-    """An operator bans it."""
+    """Let an operator ban the account."""
     call(owner.folder, "account", "ban", str(owner.id), "--reason", "spam")
 
 
@@ -90,7 +90,7 @@ TRIGGERS: tuple[Callable[[Owner], None], ...] = (
 
 
 def test_a_thief_is_out_everywhere_at_once(server: Server, folder: Path) -> None:
-    """Used on both workers until then, a stolen token is refused by each at once (security T6)."""
+    """Each worker that has served a stolen token refuses it at once (security T6)."""
     with third_process(folder) as world, one_of_each(server) as (here, there):
         for serial, trigger in enumerate(TRIGGERS):
             owner = Owner(world, folder, here, serial)

@@ -26,7 +26,7 @@ def _solved(wire: WireClient, name: str, target: str) -> Body:
     return {name: target, **wire.solved()}
 
 
-# Path -> what is sent about a target. Codes and passwords are wrong, captchas right.
+# Path -> the request about a target. Codes and passwords are wrong, captchas right.
 DOORS: dict[str, tuple[str, Knock]] = {
     "verification/get-verification-code": ("phone", lambda w, t: _solved(w, "mobile", t)),
     "verification/get-email-verification-code": ("email", lambda w, t: _solved(w, "email", t)),
@@ -50,15 +50,15 @@ STATES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.one_engine
-def test_no_door_is_forgotten() -> None:
-    """Each endpoint that takes a number or an address to act on is among the doors (E1)."""
+def test_no_endpoint_is_missing() -> None:
+    """Each endpoint that acts on a number or an address is in the list (E1)."""
     fields = {"mobile", "email", "phone"}
     taking = {
         line.path.removeprefix("/v1/")
         for line in ENDPOINTS
         if fields & set(getattr(line.request, "__struct_encode_fields__", ()))
     }
-    # A remark about a friend's number is the writer's own text, and no account is read.
+    # A remark about a friend's number is the author's own text, and reads no account.
     assert taking - {"user/save-user-remarks"} == set(DOORS)
 
 
@@ -93,7 +93,7 @@ def test_known_and_unknown_get_the_same_bytes(
 
 @pytest.mark.parametrize("path", ["user/email-login", "user/forget-password"])
 def test_reset_codes_and_logins_after_one(wire: WireClient, path: str) -> None:
-    """Having asked for a reset before changes no answer either (security E1)."""
+    """An earlier reset request does not change a response either (security E1)."""
     seen = []
     for bound in (True, False) * 5:
         email = wire.fresh_email()

@@ -1,4 +1,4 @@
-"""No setting that has to do with something else takes a proof away (security A1, A2)."""
+"""No unrelated setting removes a proof (security A1, A2)."""
 
 from itertools import product
 
@@ -28,7 +28,7 @@ PATTERNS = [
 
 
 def stale(wire: WireClient, way: ContactChannel) -> tuple[Account, str]:
-    """Return a member whose session is sixteen minutes old."""
+    """Return a member with a session that is sixteen minutes old."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
     wire.set_clock(advance=STALE_SECONDS)
@@ -36,7 +36,7 @@ def stale(wire: WireClient, way: ContactChannel) -> tuple[Account, str]:
 
 
 def check_change(wire: WireClient, way: ContactChannel) -> None:
-    """A stale session changes nothing until it confirmed the old target; then both are notified."""
+    """Check that a stale session must confirm the old target before a change; both are notified."""
     account, old = stale(wire, way)
     new = way.fresh(wire)
     assert way.change(wire, account.token, new, way.code(wire, new)).code > 1
@@ -49,7 +49,7 @@ def check_change(wire: WireClient, way: ContactChannel) -> None:
 
 
 def check_cancel(wire: WireClient, way: ContactChannel) -> None:
-    """Only a code to what is bound cancels, even in a fresh session."""
+    """Check that only a code to a bound contact cancels, even in a fresh session."""
     target, foreign = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: target})
     for named in (target, foreign):
@@ -64,7 +64,7 @@ def check_cancel(wire: WireClient, way: ContactChannel) -> None:
     "flags", PATTERNS, ids=lambda flags: "".join(flag[0] for flag in flags.values())
 )
 def test_proof_is_asked_for_under_every_setting(flags: dict[str, str]) -> None:
-    """Change and cancelling need the same proof under all other settings (security A1, A2)."""
+    """Change and cancellation need the same proof under all other settings (security A1, A2)."""
     with Server("sandbox", environment=flags) as server, WireClient(server) as wire:
         for way in CONTACT_CHANNELS:
             check_change(wire, way)

@@ -1,6 +1,6 @@
-r"""One text, one verdict: in every form and field (security U5).
+r"""One text gets one verdict, in every form and field (security U5).
 
-A NUL in any text: PostgreSQL cannot store one, SQLite would, and neither is asked to.
+NUL is refused everywhere: PostgreSQL cannot store it, SQLite would.
 
 It comes as `\u0000` in JSON, as a byte in protobuf, and as `%00` in a query.
 """
@@ -18,7 +18,7 @@ from tests.support.endpoint_calls import CALLS, Call
 pytestmark = pytest.mark.slow
 
 NICKNAME = "user/edit-nickname"
-# Text -> what is kept; None where it is refused.
+# Text -> the stored form; None if it is refused.
 CORPUS: dict[str, str | None] = {
     **{
         text: text
@@ -45,12 +45,12 @@ TOO_LONG = ("n" * 33, "湖" * 33, "👩‍👩‍👧" * 20, "n" * 129)
 
 
 def in_protobuf(wire: WireClient, who: Account, text: str) -> int:
-    """Return the code that a nickname gets as protobuf."""
+    """Return the code for a nickname sent as protobuf."""
     return wire.post(NICKNAME, pb.text(3, text), token=who.token).code
 
 
 def in_json(wire: WireClient, who: Account, text: str) -> int:
-    """Return the code that a nickname gets in the JSON form of the same message."""
+    """Return the code for a nickname sent in the JSON form of the same message."""
     headers = {"content-type": "application/json"}
     reply = wire.request(
         "POST", f"/v1/{NICKNAME}", {"name": text}, token=who.token, headers=headers
@@ -60,19 +60,19 @@ def in_json(wire: WireClient, who: Account, text: str) -> int:
 
 
 def as_introduction(wire: WireClient, who: Account, text: str) -> int:
-    """Return the code that a line about oneself gets."""
+    """Return the code for an introduction."""
     return wire.post("user/save-user-data", {"city": text}, token=who.token).code
 
 
 def as_remark(wire: WireClient, who: Account, text: str) -> int:
-    """Return the code that a name for a friend gets."""
+    """Return the code for a friend's remark name."""
     body = {"friendId": who.id, "name": text, "phone": "", "others": ""}
     return wire.post("user/save-user-remarks", body, token=wire.account().token).code
 
 
 @pytest.mark.one_engine
 def test_forms_and_fields_agree(wire: WireClient) -> None:
-    """Protobuf, JSON, a city and a remark take and refuse the same characters (security U5)."""
+    """Protobuf, JSON, a city and a remark accept and refuse the same characters (security U5)."""
     who = wire.account()
     odd = {}
     for text, kept in CORPUS.items():
@@ -86,7 +86,7 @@ def test_forms_and_fields_agree(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_what_is_taken_is_kept_in_one_form(wire: WireClient) -> None:
-    """Accepted text is composed, trimmed, and the same for every reader (security U5)."""
+    """Accepted text is normalised, trimmed, and the same for every reader (security U5)."""
     who = wire.account()
     for text, kept in CORPUS.items():
         if kept is not None:
@@ -97,7 +97,7 @@ def test_what_is_taken_is_kept_in_one_form(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_a_name_is_seen_and_short(wire: WireClient) -> None:
-    """Nothing that is blank to the eye, more than 32 characters or 128 bytes is a name (U5)."""
+    """An invisible name, or one over 32 characters or 128 bytes, is refused (U5)."""
     who = wire.account(nickname="before")
     for text in (*BLANK, *TOO_LONG):
         assert in_protobuf(wire, who, text) == 1100, text
@@ -106,12 +106,12 @@ def test_a_name_is_seen_and_short(wire: WireClient) -> None:
 
 
 FAILED = {1000, 1001, 1002, 1003}
-"""What a server answers that failed."""
+"""The codes of server errors."""
 LET_BE = {
     ("/v1/user/recommend-category-list", "appChannel"),
     ("/v1/user/recommend-list", "category"),
 }
-"""Texts that are kept nowhere, and lead nowhere if they are unknown (wire.md 4)."""
+"""Texts that are not stored, and find nothing if they are unknown (wire.md 4)."""
 PLACES = ("introduction", "province", "city", "district", "locationCode")
 _ON = {"deviceId": "here", "platform": "android"}
 FULLER = (
@@ -120,11 +120,11 @@ FULLER = (
     Call("POST", "/v1/user/save-user-data", dict.fromkeys(PLACES, "")),
     Call("POST", "/v1/user/cancel-user", {"email": "a@example.com", "captcha": "100000"}),
 )
-"""Calls with texts that the others leave out."""
+"""Calls with texts that the others omit."""
 
 
 def with_nul(call: Call) -> dict[str, Call]:
-    """Return the call with a NUL in one text, by the name of the text."""
+    """Return the request with a NUL in the named text."""
     if isinstance(call.body, dict):
         texts = {name: value for name, value in call.body.items() if isinstance(value, str)}
         return {
@@ -143,7 +143,7 @@ BAD = [call for call in (*CALLS, *FULLER) if call.body]
 
 
 def test_a_nul_is_refused(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """With a code that says why, never as a failure of the server, and nothing of it is kept."""
+    """A code says why, it is never a server error, and nothing of the text is stored."""
     for call in BAD:
         with subtests.test(call=call):
             token = wire.account(vipDays=1).token
@@ -155,14 +155,14 @@ def test_a_nul_is_refused(wire: WireClient, subtests: pytest.Subtests) -> None:
 
 @pytest.mark.parametrize("path", ["homepage?userId=1%00", "gold-coin-increase-decrease-record?%00"])
 def test_a_nul_in_a_query_is_no_failure(wire: WireClient, path: str) -> None:
-    """It finds no user, or is ignored."""
+    """The query finds no user, or the NUL is ignored."""
     reply = Call("GET", f"/web/v1/user/{path}").reply(wire, wire.account().token)
     assert reply.status_code == 200
     assert reply.json()["code"] not in FAILED
 
 
 @pytest.mark.parametrize("field", ["nickname", "password", "phone", "email", "invitedBy"])
-def test_a_nul_at_the_sandbox_door(wire: WireClient, field: str) -> None:
-    """Accounts made to order are read as strictly."""
+def test_a_nul_at_the_sandbox_route(wire: WireClient, field: str) -> None:
+    """Seeded accounts are checked as strictly."""
     reply = wire.request("POST", "/sandbox/accounts", {field: "1390000\x000000 lake"})
     assert reply.status_code == 200 if field == "password" else 400 <= reply.status_code < 500

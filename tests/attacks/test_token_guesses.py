@@ -1,4 +1,4 @@
-"""What is close to a token, or was shown to others, opens nothing (security T1, T2, T9)."""
+"""Values close to a token, or shown to others, give no access (security T1, T2, T9)."""
 
 import base64
 import hashlib
@@ -20,25 +20,25 @@ TOKEN_BITS = 128
 
 
 def opens(wire: WireClient, token: str | bytes) -> bool:
-    """Return whether a text opens anything that needs a session."""
+    """Return whether a text is accepted where a session is required."""
     return wire.own_info(token).code != -101
 
 
 def shaped(value: int) -> str:
-    """128 bits in the look of a token."""
+    """Return 128 bits formatted like a token."""
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def one_bit_off(token: str) -> Iterator[str]:
-    """Each token that differs in one bit; among them those that name neighbouring accounts."""
+    """Yield each token that differs in one bit; some of them name neighbouring accounts."""
     value = int(token.replace("-", ""), 16)
     for bit in range(TOKEN_BITS):
         yield shaped(value ^ 1 << bit)
 
 
 def of_another_length(token: str) -> Iterator[str]:
-    """Longer and shorter by each number of characters, with zeros and with its own characters."""
+    """Yield shorter and longer texts, padded with zeros and with the token's own characters."""
     for count in range(1, 37):
         yield token[:-count]
         yield token[count:]
@@ -48,7 +48,7 @@ def of_another_length(token: str) -> Iterator[str]:
 
 
 def in_another_case(token: str) -> Iterator[str]:
-    """Each letter in capitals, and all."""
+    """Yield the token with each letter in upper case, and with all of them."""
     for at, letter in enumerate(token):
         if letter.isalpha():
             yield token[:at] + letter.upper() + token[at + 1 :]
@@ -56,7 +56,7 @@ def in_another_case(token: str) -> Iterator[str]:
 
 
 def written_otherwise(token: str) -> Iterator[str | bytes]:
-    """Yield the same bits in other writing, and digits of other scripts."""
+    """Yield the same bits in other encodings, and digits of other scripts."""
     raw = bytes.fromhex(token.replace("-", ""))
     yield raw.hex()
     yield base64.b64encode(raw)
@@ -70,7 +70,7 @@ def written_otherwise(token: str) -> Iterator[str | bytes]:
 
 
 def test_nothing_near_a_token_opens_anything(wire: WireClient) -> None:
-    """Bits, lengths, case and writing: what is not the whole token is refused (security T2)."""
+    """Other bits, length, case or encoding: only the exact token is accepted (security T2)."""
     token = wire.account().token
     near = itertools.chain(
         one_bit_off(token),
@@ -85,14 +85,14 @@ def test_nothing_near_a_token_opens_anything(wire: WireClient) -> None:
 
 
 def test_two_halves_of_two_tokens(wire: WireClient) -> None:
-    """Cut anywhere and joined crosswise, two tokens make none (security T2)."""
+    """Parts of two tokens, cut anywhere, never join into a valid one (security T2)."""
     first, second = wire.account().token, wire.account().token
     crossed = {first[:at] + second[at:] for at in range(1, len(first))} - {first, second}
     assert [text for text in crossed if opens(wire, text)] == []
 
 
 def test_what_is_stored_is_no_token(wire: WireClient) -> None:
-    """Hashes of a token, in any writing, open nothing (security T2)."""
+    """Hashes of a token, in any encoding, are not accepted (security T2)."""
     token = wire.account().token
     hashes = [hashlib.new(name, token.encode()) for name in ("sha256", "sha1", "md5", "blake2s")]
     texts = [
@@ -125,8 +125,8 @@ def test_what_is_public_is_no_token(wire: WireClient) -> None:
         assert wire.own_info(None, {header: value}).code == -101, header
 
 
-def test_a_token_of_one_kind_opens_no_door_of_another(wire: WireClient) -> None:
-    """There is no operator's route among the chat's, under no name that one could have (T9)."""
+def test_a_token_of_one_kind_opens_no_route_of_another(wire: WireClient) -> None:
+    """The chat API has no operator route under any likely name (T9)."""
     token = wire.account(vipDays=3).token
     for path in ("admin", "v1/admin", "console", "v1/admin/user", "metrics", "debug", "docs"):
         for method in ("GET", "POST"):
@@ -136,7 +136,7 @@ def test_a_token_of_one_kind_opens_no_door_of_another(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_ten_thousand_tokens_share_nothing() -> None:
-    """No token comes twice, and no eight digits of two are the same at both ends (security T1)."""
+    """No token repeats, and no two share eight digits at both ends (security T1)."""
     tokens = Tokens(SecretBox(b"k" * 32), SystemRandomSource())
     made = [tokens.make(AccountId(1_000_000 + number // 10)) for number in range(10_000)]
     assert len(set(made)) == len(made)

@@ -30,7 +30,7 @@ def load(port: int, paths: list[str], bounds: LoadLimits) -> LoadResult:
 
 
 def test_requests_take_turns(server: StubServer) -> None:
-    """Each request of the round comes in turn, as many in all as the bound says."""
+    """The requests of a round are sent in turn, up to the maximum in total."""
     seen = load(server.port, ["/a", "/b", "/c"], LoadLimits(1, LONG, 7))
     assert [path for path, _ in server.requests] == [
         "/a",
@@ -46,7 +46,7 @@ def test_requests_take_turns(server: StubServer) -> None:
 
 
 def test_refusals_are_no_answers(server: StubServer) -> None:
-    """A refusal under HTTP 200 counts apart, and so does another status."""
+    """A refusal under HTTP 200 is counted separately, and so is another status."""
     seen = load(server.port, ["/ok", "/refused", "/error", "/plain"], LoadLimits(4, LONG, 40))
     assert (seen.answered, seen.refused, seen.failed) == (20, 20, 0)
 
@@ -72,7 +72,7 @@ def test_no_listener() -> None:
 
 
 def test_a_server_that_waits_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes the request and says nothing ends no round, and does not hold one."""
+    """A server that accepts the request and never answers does not block a round."""
     monkeypatch.setattr(load_round, "GRACE_SECONDS", 0.05)
 
     with socket.create_server((LOOPBACK, 0)) as silent:
@@ -81,13 +81,13 @@ def test_a_server_that_waits_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_time_ends_a_round(server: StubServer) -> None:
-    """Every round asks once, and nothing more once its seconds are over."""
+    """A round sends at least one request, and none after its time is over."""
     seen = load(server.port, ["/"], LoadLimits(1, 0.0, 1_000))
     assert (seen.answered, seen.errors, len(server.requests)) == (1, 0, 1)
 
 
 def test_a_pace_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests are due at even times; a late one is sent at once, and catches up."""
+    """Requests are due at even intervals; a late one is sent at once, to catch up."""
     now = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     pace = RequestPacer(requests_per_second=2.0, offset=0.5)
@@ -104,7 +104,7 @@ def test_no_pace_is_no_pause() -> None:
 
 
 async def test_a_question_brings_its_body(server: StubServer) -> None:
-    """A POST has its length and body, and what is not HTTP ends the connection."""
+    """A POST has its length and body; a response that is not HTTP ends the connection."""
     place = TargetServer(LOOPBACK, LOOPBACK, server.port, is_tls=False, prefix="/web")
     question = LoadRequest("POST", "/a", {"token": "hidden"}, "湖".encode())
     answer = await send_once(place, question.encode(place.authority, place.prefix))
@@ -129,14 +129,14 @@ def test_this_machine_is_known(url: str, authority: str, prefix: str) -> None:
     assert (place.authority, place.prefix, place.is_loopback) == (authority, prefix, True)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nobody listens there
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nothing listens there
 def test_another_machine_is_another(host: str) -> None:
-    """An address outside of loopback may be another machine."""
+    """An address outside of loopback counts as another machine."""
     assert not resolve_target(f"http://{host}:8480").is_loopback
 
 
 def test_the_address_is_judged_and_not_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address counts, not the name."""
+    """The resolved address decides, not the name."""
     elsewhere = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 8480))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: elsewhere)
     place = resolve_target("http://localhost:8480")
@@ -169,17 +169,17 @@ def test_what_is_no_server_is_refused(url: str) -> None:
     ("part", "expected"), [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0), (0.001, 1.0)]
 )
 def test_a_percentile_is_a_value_that_was_seen(part: float, expected: float) -> None:
-    """The least value that such a part of all values is not above."""
+    """A percentile is the smallest value that at least that share of values does not exceed."""
     assert percentile([float(n) for n in range(1, 101)], part) == expected
 
 
 def test_nothing_has_no_percentile() -> None:
-    """Where nothing was answered, times are 0."""
+    """Without responses, times are 0."""
     assert percentile([], 0.99) == 0.0
 
 
 def test_medians_hide_no_error() -> None:
-    """Rates and times are medians; errors of every round are counted."""
+    """Rates and times are medians; errors of all rounds are counted."""
     rounds = [
         LoadResult(100, 0, 0, 1.0, 1.0, 9.0),
         LoadResult(300, 2, 0, 1.0, 3.0, 7.0),

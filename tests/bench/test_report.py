@@ -21,19 +21,19 @@ pytestmark = pytest.mark.slow
 
 
 def seen(per_second: float) -> LoadResult:
-    """Return a round of a second."""
+    """Return a round of one second."""
     return LoadResult(round(per_second), 0, 0, 1.0, 1.0, 2.0)
 
 
 def test_a_row_names_its_limit() -> None:
-    """The part of the limit is the ratio of the medians."""
+    """The share of the limit is the ratio of the medians."""
     limit = Measured("bare", seen(400), (390.0, 400.0), 30.0)
     made = row(Measured("own info", seen(100), (100.0,), 60.0), limit)
     assert (made.limit, made.of_limit, made.per_second) == ("bare", 0.25, 100.0)
 
 
 def test_nothing_is_no_part_of_nothing() -> None:
-    """A limit that answered nothing has no ratio."""
+    """A limit without responses has no ratio."""
     assert part_of(seen(100), seen(0)) == 0.0
 
 
@@ -42,7 +42,7 @@ def test_nothing_is_no_part_of_nothing() -> None:
     [(0.45, True, True), (0.44, True, False), (0.45, False, True), (0.46, False, False)],
 )
 def test_a_target_is_met_when_it_is_reached(*, value: float, is_least: bool, is_met: bool) -> None:
-    """The target itself will do, from either side."""
+    """A value equal to the target meets it, whether lower or higher is better."""
     assert Check("", value, 0.45, is_least=is_least).is_met is is_met
 
 
@@ -52,7 +52,7 @@ def test_growth_is_measured_from_smallest_to_largest() -> None:
 
 
 def test_a_report_survives_its_json() -> None:
-    """What machines read says all that the tables are made from."""
+    """The JSON of a report has everything that the tables need."""
     report = a_report()
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
 
@@ -62,14 +62,14 @@ TINY = Plan("tiny", rounds=1, seconds=0.3, accounts=(60, 120), few=1, captcha_po
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Return a run on tiny stores, by our own generator."""
+    """Return a run on tiny stores, with the built-in generator."""
     folder: Path = tmp_path_factory.mktemp("bench")
     return measure(TINY, ["reads", "writes", "growth"], folder, "own")
 
 
 @pytest.mark.slow
 def test_a_run_measures_everything_without_errors(report: Report) -> None:
-    """Each part has rows or targets, each operation was answered, and nothing was refused."""
+    """Each part has rows or targets, each operation got responses, and nothing was refused."""
     assert [part.failure for part in report.parts.values()] == [""] * 3
     rows = [row for part in report.parts.values() for row in part.rows]
     assert {row.name for row in rows} >= {"own info", "get-user", "nickname change"}
@@ -88,17 +88,17 @@ SPAN = BAR_END - LABELS
 
 
 def drawn() -> Element:
-    """Return the plot of a run, read as XML."""
+    """Return the plot of a run, parsed as XML."""
     return ET.fromstring(plot(a_report()))  # noqa: S314 - our own output
 
 
 def widths(kind: str) -> list[float]:
-    """How long the rectangles of a kind are."""
+    """Return the widths of the rectangles of a kind."""
     return [float(one.attrib["width"]) for one in drawn().iter() if one.get("class") == kind]
 
 
 def test_bars_are_as_long_as_what_was_seen() -> None:
-    """Half of the limit is half of the track; what was missed has another colour."""
+    """Half of the limit fills half of the track; a missed target has another colour."""
     assert widths("met") == [SPAN * 0.5]
     assert widths("missed") == [SPAN]
 
@@ -111,14 +111,14 @@ def test_targets_and_aims_are_marked() -> None:
 
 
 def test_words_are_words() -> None:
-    """Names stand in the plot as they are, also with signs of XML in them."""
+    """Names appear unchanged in the plot, even with XML characters."""
     said = [one.text for one in drawn().iter() if one.tag.endswith("text")]
     assert "start <of> it" in said
     assert "own info: 95% at the largest" in said
 
 
 def test_everything_is_within_the_picture() -> None:
-    """No word and no bar begins outside of it."""
+    """Every text and bar begins inside the picture."""
     root = drawn()
     width, height = (float(root.attrib[side]) for side in ("width", "height"))
     for one in root.iter():
@@ -166,7 +166,7 @@ def test_the_page_describes_the_run(tmp_path: Path) -> None:
 
 
 def test_fragments_go_in(tmp_path: Path) -> None:
-    """The steps as they are, and the peers as a table."""
+    """The steps are included as they are, and the peers as a table."""
     steps, peers = tmp_path / "steps.md", tmp_path / "peers.json"
     steps.write_text("## Steps\n\n| a | 1 µs |\n", "utf-8")
     peers.write_text(json.dumps(PEERS), "utf-8")

@@ -26,7 +26,7 @@ class StubGenerator:
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
-        """One round that took a second."""
+        """Return one round of one second."""
         del port, connections, seconds
         self.paths.append(questions[0].path)
         return LoadResult(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
@@ -37,14 +37,14 @@ class StubGenerator:
 
 
 def workload(name: str, memory_mb: Iterator[float]) -> Workload:
-    """Asks for `/name` and the number of the round."""
+    """Return a workload that requests `/name` with one `x` per round."""
     return Workload(
         name, 1, lambda n: [LoadRequest("GET", f"/{name}{'x' * n}")], lambda: next(memory_mb)
     )
 
 
 def test_contestants_take_turns() -> None:
-    """All warm up; then A, B, A, B; medians of what counts, and the most memory."""
+    """After all warm-ups come A, B, A, B; results are medians, and the maximum memory."""
     told, said = StubGenerator(), list[str]()
     turns = Turns(told, rounds=3, seconds=1.0, on_turn=said.append)
     found = turns.take([workload("a", iter([1.0, 3.0, 2.0])), workload("bb", iter([1.0] * 3))])
@@ -71,13 +71,13 @@ def server() -> Iterator[StubServer]:
 
 
 def make(name: str, scratch: Path) -> Generator:
-    """Return a generator that is there without being installed."""
+    """Return a generator that needs no installation."""
     return Wrk(scratch) if name == "wrk" else Own()
 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
 def test_generators_see_refusals(name: str, server: StubServer, tmp_path: Path) -> None:
-    """Refusals under HTTP 200 and other statuses are no answers, and bodies arrive whole."""
+    """Refusals under HTTP 200 and other statuses are errors, and bodies arrive complete."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
     body = b"a\r\n\x00\xff" + b"x" * 1_000
@@ -91,7 +91,7 @@ def test_generators_see_refusals(name: str, server: StubServer, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
 def test_a_burst_ends_with_its_last_answer(name: str, server: StubServer, tmp_path: Path) -> None:
-    """All requested answers come, those in flight too; time counts until the last."""
+    """All requested responses arrive, including those in flight; time counts until the last."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
     seen = make(name, tmp_path).burst(server.port, LoadRequest("GET", "/ok"), 2, 20)
@@ -102,14 +102,14 @@ def test_a_burst_ends_with_its_last_answer(name: str, server: StubServer, tmp_pa
 def test_our_own_generator_is_the_last_resort(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where there is neither wrk nor npm, and nothing may be installed, `bench.load` does."""
+    """Without wrk and npm, and where nothing may be installed, `bench.load` is used."""
     monkeypatch.setattr("shutil.which", lambda _name: None)
     monkeypatch.setattr("os.geteuid", lambda: 1)
     assert best(tmp_path).name == "bench.load"
 
 
 def test_cores_are_given_back() -> None:
-    """What is pinned for a while is free afterwards."""
+    """Temporarily pinned cores are free afterwards."""
     before = cores.all_cores()
     with cores.on(cores.SERVER):
         assert cores.all_cores() == sorted(cores.SERVER)

@@ -1,4 +1,4 @@
-"""What a captcha picture is, and what it does not reveal."""
+"""Captcha pictures, and what they do not reveal."""
 
 import io
 import re
@@ -20,31 +20,31 @@ ANSWERS = [digit * length for length in (4, 5, 6) for digit in "0123456789"]
 
 @pytest.fixture
 def draw() -> CaptchaRenderer:
-    """Return a drawer whose pictures are the same in each run: none fails by chance."""
+    """Return a renderer with a fixed seed, so that no run fails by chance."""
     return CaptchaRenderer(seeded("by the lake"))
 
 
 def shades(png: bytes) -> bytes:
-    """Return the picture's pixels in grey, row by row, 0 to 255."""
+    """Return the grey value of each pixel, row by row, 0 to 255."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
         return picture.convert("L").tobytes()
 
 
 def ink(png: bytes) -> bytes:
-    """Return the picture's pixels in black and white, row by row: 1 where there is ink."""
+    """Return the pixels in black and white, row by row: 1 where there is ink."""
     grey = shades(png)
     middle = (min(grey) + max(grey)) // 2
     return bytes(shade < middle for shade in grey)
 
 
 def blank(png: bytes) -> bytes:
-    """What `ink` would be without digits and waves: each column dark below the shore alone.
+    """Return `ink` without digits and waves: each column is dark only below the shore.
 
     The shore is where the most pixels of a column and of its neighbours fit one change from light
     to dark.
     """
     sheet, width, height = ink(png), *SIZE
-    rises: list[list[int]] = []  # what each height of the shore fits, column by column
+    rises: list[list[int]] = []  # the fit of each height of the shore, column by column
     for x in range(width):
         column = sheet[x::width]
         rises.append([*accumulate((1 - 2 * dark for dark in column), initial=0)][:height])
@@ -55,7 +55,7 @@ def blank(png: bytes) -> bytes:
 
 
 def drawn_share(png: bytes) -> float:
-    """Return the share of the pixels that digits and waves turned round, 0 to 1."""
+    """Return the share of pixels that digits and waves inverted, 0 to 1."""
     pairs = zip(ink(png), blank(png), strict=True)
     return sum(a != b for a, b in pairs) / (SIZE[0] * SIZE[1])
 
@@ -80,7 +80,7 @@ def test_picture_is_a_small_png_of_the_wires_size(draw: CaptchaRenderer, answer:
 
 
 def test_picture_holds_no_metadata(draw: CaptchaRenderer) -> None:
-    """The file has a head, a palette and pixels, and nothing that could name the answer (C9)."""
+    """The file has a header, a palette and pixels, and no metadata (C9)."""
     png = draw("48392")
     assert list(dict.fromkeys(chunks(png))) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
     with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
@@ -88,7 +88,7 @@ def test_picture_holds_no_metadata(draw: CaptchaRenderer) -> None:
 
 
 def test_answer_is_not_in_the_bytes(draw: CaptchaRenderer) -> None:
-    """No picture holds its answer as text, neither forth nor back (C9)."""
+    """No picture contains its answer as text, forwards or backwards (C9)."""
     for number in range(100_000, 1_000_000, 9970):
         png = draw(str(number))
         assert str(number).encode() not in png
@@ -96,12 +96,12 @@ def test_answer_is_not_in_the_bytes(draw: CaptchaRenderer) -> None:
 
 
 def test_pictures_of_one_answer_differ(draw: CaptchaRenderer) -> None:
-    """A table of pictures seen before answers nothing: the same answer never looks the same."""
+    """Two pictures of the same answer differ, so a table of known pictures is useless."""
     assert len({draw("48392") for _ in range(50)}) == 50
 
 
 def test_jitter_alone_decides_the_picture() -> None:
-    """With the same jitter the same answer is the same picture, so nothing else flows into it."""
+    """With the same jitter the same answer gives the same picture: there is no other input."""
     first, again, other = (CaptchaRenderer(seeded(seed))("48392") for seed in ("a", "a", "b"))
     assert first == again
     assert first != other
@@ -109,13 +109,13 @@ def test_jitter_alone_decides_the_picture() -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_each_digit_is_drawn(draw: CaptchaRenderer, answer: str) -> None:
-    """Every digit takes enough of the sheet to be seen, and leaves enough of it."""
+    """Every digit covers enough of the picture to be visible, and leaves enough of it free."""
     assert 0.04 < drawn_share(draw(answer)) < 0.4
 
 
 @pytest.mark.parametrize("answer", ["2345", "98765", "236749"])
 def test_no_threshold_parts_digits_from_paper(draw: CaptchaRenderer, answer: str) -> None:
-    """Digits are light as well as dark in every picture, so OCR finds no text (security D6)."""
+    """Every picture has light and dark digits, so OCR finds no text (security D6)."""
     for _ in range(20):
         png = draw(answer)
         turned = [a for a, b in zip(ink(png), blank(png), strict=True) if a != b]
@@ -124,7 +124,7 @@ def test_no_threshold_parts_digits_from_paper(draw: CaptchaRenderer, answer: str
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_ink_stands_out_from_the_paper(draw: CaptchaRenderer, answer: str) -> None:
-    """The darkest and the lightest shade lie at least 100 of 255 apart in every picture."""
+    """The darkest and the lightest shade differ by at least 100 of 255 in every picture."""
     for _ in range(20):
         grey = shades(draw(answer))
         assert max(grey) - min(grey) > 100
@@ -161,7 +161,7 @@ def test_other_answers_are_refused_without_being_repeated(
 
 
 def test_importing_does_not_load_pillow() -> None:
-    """Pillow is loaded by the first picture, not by importing the pool and the drawer."""
+    """Pillow is loaded by the first picture, not by importing the pool and the renderer."""
     code = (
         "import sys, secrets, hupan.captcha; from hupan.captcha import CaptchaRenderer;"
         "draw = CaptchaRenderer(secrets.SystemRandom().uniform); assert 'PIL' not in sys.modules;"

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class StubRenderer:
-    """A drawer whose test decides how many pictures it draws, and when it fails."""
+    """A renderer for which the test decides how many pictures it draws, and when it fails."""
 
     def __init__(self, allowed: int) -> None:
         self._allowed = threading.Semaphore(allowed)
@@ -32,11 +32,11 @@ class StubRenderer:
         return str(next(self._numbers))
 
     def allow(self, pictures: int) -> None:
-        """Lets the drawer go on for some pictures more."""
+        """Let the renderer draw some more pictures."""
         self._allowed.release(pictures)
 
     def __call__(self, answer: str) -> bytes:
-        """Waits until the picture is allowed, then draws it or fails."""
+        """Wait until a picture is allowed, then draw it or fail."""
         assert self._allowed.acquire(timeout=PATIENCE_SECONDS)
         self.threads.add(threading.current_thread().name)
         if self.failure is not None:
@@ -59,20 +59,20 @@ async def opened(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Lets the loop turn until something has become true."""
+    """Run the loop until a condition is true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not true():  # noqa: ASYNC110 - the pool's thread sets no event of the loop
             await asyncio.sleep(0.001)
 
 
 async def settle() -> None:
-    """Leaves the pool's thread time enough to do what it should not."""
+    """Give the pool's thread enough time to do something wrong."""
     for _ in range(30):
         await asyncio.sleep(0.001)
 
 
 def hold_the_loop_until(true: Callable[[], bool]) -> None:
-    """Keeps the loop from turning until the pool's thread has done something."""
+    """Block the loop until the pool's thread has done something."""
     latest = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < latest
@@ -85,7 +85,7 @@ def run(test: Coroutine[object, object, None]) -> None:
 
 
 def taking(pool: CaptchaPool[bytes], takers: int) -> list[asyncio.Task[CaptchaImage[bytes]]]:
-    """Begins to take some pictures at once."""
+    """Begin to take some pictures at once."""
     return [asyncio.create_task(pool.take()) for _ in range(takers)]
 
 
@@ -120,7 +120,7 @@ def test_takers_get_different_pictures() -> None:
 
 
 def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
-    """With none ready a taker waits, others go on meanwhile, and it gets the next picture."""
+    """With none ready a caller waits, the loop runs on, and the caller gets the next picture."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -136,7 +136,7 @@ def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
 
 
 def test_takers_are_served_in_their_order() -> None:
-    """The caller that waits longest gets the first picture."""
+    """The caller that has waited longest gets the first picture."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -151,7 +151,7 @@ def test_takers_are_served_in_their_order() -> None:
 
 
 def test_one_thread_draws_and_stops_at_the_size() -> None:
-    """All pictures come from one thread that is not the loop's, and no more than fit."""
+    """A single thread other than the loop's draws all pictures, and stops when the pool is full."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=1_000)
@@ -196,7 +196,7 @@ def test_pool_of_one_is_refilled() -> None:
 
 
 def test_too_many_waiters_are_refused() -> None:
-    """Beyond the bound a caller is refused at once, and those that wait are still served."""
+    """Above the maximum a caller is refused at once; callers already waiting are still served."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -213,7 +213,7 @@ def test_too_many_waiters_are_refused() -> None:
 
 
 def test_waiter_that_gave_up_leaves_its_place() -> None:
-    """A cancelled taker neither counts as waiting nor uses up a picture."""
+    """A cancelled caller neither counts as waiting nor uses up a picture."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -233,7 +233,7 @@ def test_waiter_that_gave_up_leaves_its_place() -> None:
 
 
 def test_waiter_cancelled_as_its_picture_comes_is_passed_over() -> None:
-    """Cancelled between the drawing and the handing out, a taker leaves its picture to the next."""
+    """A caller cancelled after drawing and before delivery leaves its picture to the next."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -279,7 +279,7 @@ def test_failure_reaches_the_waiters_and_is_tried_again(caplog: pytest.LogCaptur
 
 
 def test_failing_source_of_answers_is_a_failure_too() -> None:
-    """What the source of answers raises reaches the waiters as a drawer's failure does."""
+    """An error in the source of answers reaches the waiters like a renderer's error."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=10)
@@ -296,7 +296,7 @@ def test_failing_source_of_answers_is_a_failure_too() -> None:
 
 
 def test_stop_ends_the_thread_and_refuses_the_waiters() -> None:
-    """After stop() no thread is left, waiters and newcomers are refused, and stop() may repeat."""
+    """After stop() no thread is left, all callers are refused, and stop() may repeat."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -321,7 +321,7 @@ def test_stop_ends_the_thread_and_refuses_the_waiters() -> None:
 
 
 def test_stop_does_not_wait_for_the_next_try() -> None:
-    """A pool that rests for an hour after a failure stops at once."""
+    """A pool that pauses for an hour after a failure stops at once."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=1)
@@ -356,12 +356,12 @@ def test_pool_starts_once() -> None:
 
 
 def test_picture_does_not_print_its_answer() -> None:
-    """A picture that lands in a log or an error shows neither answer nor pixels (C9)."""
+    """The repr of a picture, in a log or an error, shows neither answer nor pixels (C9)."""
     assert repr(CaptchaImage("48392", b"pixels")) == "CaptchaImage()"
 
 
 def test_a_pool_may_wait_for_its_first_taker() -> None:
-    """With `fill_at_start` off nothing is drawn until a picture is asked for."""
+    """With `fill_at_start` off nothing is drawn until the first request."""
 
     async def story() -> None:
         renderer = StubRenderer(8)

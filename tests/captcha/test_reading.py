@@ -1,4 +1,4 @@
-"""How much of the pictures is read by OCR from the shelf (security D6, docs/decisions/0006)."""
+"""The share of pictures that standard OCR reads (security D6, docs/decisions/0006)."""
 
 import io
 import os
@@ -24,17 +24,17 @@ BREAK = "@"
 
 
 def as_it_is(picture: Image.Image) -> Image.Image:
-    """Nothing is prepared."""
+    """Return the picture unprepared."""
     return picture
 
 
 def larger(picture: Image.Image) -> Image.Image:
-    """Three times as large, as its manual advises for small letters."""
+    """Return the picture three times as large, as the manual advises for small letters."""
     return picture.resize((picture.width * 3, picture.height * 3), Image.Resampling.BICUBIC)
 
 
 def in_two_shades(picture: Image.Image) -> Image.Image:
-    """Larger, in black and white, thin lines rubbed out: what read the pictures before these."""
+    """Return it larger, in black and white, without thin lines: this read the previous design."""
     low, high = picture.getextrema()
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
@@ -44,7 +44,7 @@ def in_two_shades(picture: Image.Image) -> Image.Image:
 
 
 def read(folder: Path, pictures: list[Image.Image], mode: str) -> list[str]:
-    """What the program takes the pictures for."""
+    """Return the texts that the program reads."""
     assert TESSERACT is not None
     paths = [folder / f"{place}.png" for place in range(len(pictures))]
     for picture, path in zip(pictures, paths, strict=True):
@@ -68,7 +68,7 @@ def read(folder: Path, pictures: list[Image.Image], mode: str) -> list[str]:
 def test_ocr_reads_few_of_them(
     tmp_path: Path, prepare: Callable[[Image.Image], Image.Image], mode: str
 ) -> None:
-    """Of pictures of four digits tesseract reads 30 % or less, however it is helped."""
+    """Of pictures of four digits tesseract reads at most 30 %, with any preparation."""
     draw, chance = CaptchaRenderer(seeded("by the lake")), SeededRandomSource("answers")
     answers = [
         "".join(READABLE_DIGITS[chance.randbelow(len(READABLE_DIGITS))] for _ in range(4))
@@ -82,7 +82,7 @@ def test_ocr_reads_few_of_them(
 
 @pytest.mark.skipif(TESSERACT is None, reason="tesseract is not installed; .ci/run installs it")
 def test_the_reader_reads_plain_digits(tmp_path: Path) -> None:
-    """The same program reads what is no captcha, so its failing says something."""
+    """The same program reads plain digits, so its failure means something."""
     from PIL import ImageDraw, ImageFont  # noqa: PLC0415 - for this one test
 
     sheet = Image.new("L", (230, 60), 255)

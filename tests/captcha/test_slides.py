@@ -1,4 +1,4 @@
-"""What the pictures of a slide captcha are, and what finds their gap (decision 38)."""
+"""The pictures of a slide captcha, and what finds their gap (decision 38)."""
 
 import io
 from collections.abc import Callable
@@ -19,7 +19,7 @@ PLACES = range(SLIDE_MIN_X, SLIDE_MAX_X + 1)
 
 
 def seeded(seed: str) -> SlideRenderer:
-    """Return a renderer that repeats itself."""
+    """Return a renderer with a fixed seed."""
     source = SeededRandomSource(seed)
     return SlideRenderer(
         lambda low, high: low + (high - low) * source.randbelow(2**32) / 2**32, source.token_bytes
@@ -27,7 +27,7 @@ def seeded(seed: str) -> SlideRenderer:
 
 
 def read(images: SlideImages) -> tuple[Image.Image, Image.Image]:
-    """Return the picture in grey, and what of the tile is visible."""
+    """Return the picture in grey, and the visible pixels of the tile."""
     master = Image.open(io.BytesIO(images.master), formats=["JPEG"]).convert("L")
     return master, Image.open(io.BytesIO(images.tile), formats=["PNG"]).getchannel("A")
 
@@ -47,7 +47,7 @@ def test_sizes_and_forms(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ["", "x", "-80", "71", "229", "1e2", "１５０"])
 def test_other_answers_are_not_drawn(answer: str) -> None:
-    """An answer beyond the picture is a mistake of the server, and the text does not repeat it."""
+    """An answer outside of the picture is an error whose text does not repeat the answer."""
     with pytest.raises(ValueError, match=r"^an answer is a number of pixels within the picture$"):
         seeded("other")(answer)
 
@@ -64,28 +64,28 @@ Finder = Callable[[Image.Image, Image.Image], float]
 
 
 def darkest(window: Image.Image, mask: Image.Image) -> float:
-    """Score a place by how dark it is."""
+    """Score a position by how dark it is."""
     return -ImageStat.Stat(window, mask).mean[0]
 
 
 def lightest(window: Image.Image, mask: Image.Image) -> float:
-    """Score a place by how light it is."""
+    """Score a position by how light it is."""
     return ImageStat.Stat(window, mask).mean[0]
 
 
 def flattest(window: Image.Image, mask: Image.Image) -> float:
-    """Score a place by how little is drawn within the tile's edge."""
+    """Score a position by how little is drawn within the tile's edge."""
     return -ImageStat.Stat(window, mask.filter(ImageFilter.MinFilter(7))).stddev[0]
 
 
 def oddest(window: Image.Image, mask: Image.Image) -> float:
-    """Score a place by how its shade differs from what surrounds it."""
+    """Score a position by how its shade differs from its surroundings."""
     outside = ImageStat.Stat(window, ImageOps.invert(mask)).mean[0]
     return abs(ImageStat.Stat(window, mask).mean[0] - outside)
 
 
 def straightest(window: Image.Image, _mask: Image.Image) -> float:
-    """Score a place by the upright line where the left side of a tile would be."""
+    """Score a position by the vertical line where the left side of a tile would be."""
     edges = window.filter(ImageFilter.FIND_EDGES)
     return ImageStat.Stat(edges.crop((10, 11, 13, 59))).mean[0]
 
@@ -103,7 +103,7 @@ def is_found(finder: Finder, images: SlideImages, x: int) -> bool:
 
 @pytest.mark.parametrize("finder", SCRIPTS)
 def test_simple_scripts_find_few(finder: Finder) -> None:
-    """A script that knows shade, texture or one line, and the height, finds half at most (D6)."""
+    """A script that uses shade, texture or one line, and the height, finds at most half (D6)."""
     draw, source = seeded("scripts"), SeededRandomSource("places")
     answers = [SLIDE_MIN_X + source.randbelow(len(PLACES)) for _ in range(PICTURES)]
     found = sum(is_found(finder, draw(str(x)), x) for x in answers)
@@ -111,7 +111,7 @@ def test_simple_scripts_find_few(finder: Finder) -> None:
 
 
 def test_the_same_scripts_find_a_plain_gap() -> None:
-    """A flat, dark gap is found by them, so their failing says something."""
+    """The same scripts find a flat, dark gap, so their failure means something."""
     images = seeded("plain")("150")
     master, mask = read(images)
     master.paste(0, (150, images.tile_y), mask)

@@ -15,13 +15,13 @@ def _database(
     monkeypatch: pytest.MonkeyPatch,
     _databases_of_one_test: None,
 ) -> None:
-    """On PostgreSQL, commands and servers of a test find its database in the environment."""
+    """On PostgreSQL, put the test's database into the environment of commands and servers."""
     if engine == "postgres":
         monkeypatch.setenv("HUPAN_DATABASE", STORES.url(tmp_path))
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Return a folder with a store that is up to date and empty."""
+    """Return a folder with an empty store of the current version."""
     migrate_file(tmp_path / "hupan.db")
     return tmp_path

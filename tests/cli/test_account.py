@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_made_and_found(data: Path) -> None:
-    """By its id, its number and its address, in any case; a program gets JSON."""
+    """An account is found by id, number and address, in any case; scripts get JSON."""
     made = call(
         data,
         *("account", "create", "--phone", "13900000001", "--email", "Lin@example.com"),
@@ -39,12 +39,12 @@ def test_an_account_is_made_and_found(data: Path) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("who", ["1", "1000002", "13900000009", "nobody@example.com", "@", "", "x"])
 def test_an_unknown_account(data: Path, who: str) -> None:
-    """An unknown account is one sentence, and status 1."""
+    """An unknown account is reported in one sentence, with status 1."""
     assert "该用户不存在" in refused(data, "account", "show", who)
 
 
 def listed(data: Path, *arguments: str) -> list[str]:
-    """Return the nicknames of a list, as programs see them."""
+    """Return the nicknames of a list, from the JSON output."""
     result = run(data, "account", "list", *arguments, "--json")
     assert result.exit_code == 0, result.output
     return [row["nickname"] for row in json.loads(result.stdout)]
@@ -103,7 +103,7 @@ def test_every_nickname_is_shown_and_found(data: Path, name: str) -> None:
 
 
 def test_accounts_are_filtered(data: Path) -> None:
-    """Banned ones, those with VIP, those since a time; one kind at once."""
+    """The filters are: banned, with VIP, registered since a time; only one at a time."""
     for number in range(4):
         call(data, "account", "create", "--nickname", f"第{number}个")
     call(data, "account", "ban", "1000002", "--reason", "x")
@@ -121,7 +121,7 @@ def test_accounts_are_filtered(data: Path) -> None:
 
 
 def test_bans(data: Path) -> None:
-    """For good, for days, until a time in the server's zone; the reason is asked for."""
+    """A ban is permanent, for days, or until a local time; a reason is required."""
     call(data, "account", "create")
     ban = ("account", "ban", "1000001", "--reason", "刷屏")
     banned = call(data, *ban)
@@ -142,7 +142,7 @@ def test_bans(data: Path) -> None:
 
 
 def test_vip(data: Path) -> None:
-    """Days are added, an end is set, or it ends now; one of the three."""
+    """Exactly one of: days are added, an end is set, or VIP ends now."""
     call(data, "account", "create")
     vip = ("account", "vip", "1000001")
     first, second = (call(data, *vip, "--days", "2")["vipUntil"] for _ in range(2))
@@ -158,7 +158,7 @@ def test_vip(data: Path) -> None:
 
 
 def test_medals(data: Path) -> None:
-    """A medal is defined once, changed by its name, given and taken away."""
+    """A medal is defined once, renamed, granted and revoked."""
     call(data, "account", "create")
     assert "define" in refused(data, "account", "medal", "1000001", "元老")
     call(data, "medal", "define", "贡献者")
@@ -179,7 +179,7 @@ def test_medals(data: Path) -> None:
 
 
 def test_invitations(data: Path) -> None:
-    """A new account is linked to the owner of a code, or is not made."""
+    """A new account is linked to the owner of a valid code, otherwise it is not created."""
     inviter = call(data, "account", "create")
     code = str(inviter["invitationCode"]).lower()
     guest = call(data, "account", "create", "--invited-by", code)
@@ -190,7 +190,7 @@ def test_invitations(data: Path) -> None:
 
 
 def test_coins(data: Path) -> None:
-    """Given and taken with a reason, once for each key, and never below nothing."""
+    """Coins are added and removed with a reason, once for each key; no balance is negative."""
     call(data, "account", "create")
     coins = ("account", "coins", "1000001")
     give = (*coins, "--give", "12.34", "--reason", "活动", "--key", "k1")
@@ -213,7 +213,7 @@ def test_coins(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_help_of_coins(data: Path) -> None:
-    """Every option says what it does."""
+    """Every option has a help text."""
     lines = run(data, "account", "coins", "--help").stdout.splitlines()
     for option in ("--give", "--take", "--reason", "--key", "--limit"):
         (line,) = [line for line in lines if line.strip().startswith(option)]
@@ -224,7 +224,7 @@ def test_help_of_coins(data: Path) -> None:
 def test_a_user_without_an_entry(
     data: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    """The journal has the number of a user without a name; without a write it is not looked up."""
+    """The journal has the number of a user without a name; a read does not look it up."""
     call(data, "account", "create")
     asked = []
 
@@ -242,7 +242,7 @@ def test_a_user_without_an_entry(
 
 @pytest.mark.one_engine
 def test_a_password_that_is_no_text(data: Path) -> None:
-    """Bytes that are not UTF-8 are refused in words."""
+    """Bytes that are not UTF-8 are refused with an explanation."""
     arguments = ["account", "create", "--password", "--data-dir", str(data)]
     result = runner.invoke(app, arguments, input=b"\xff\xfe\n")
     assert result.exit_code == 2
@@ -250,7 +250,7 @@ def test_a_password_that_is_no_text(data: Path) -> None:
 
 
 def test_a_password_comes_by_standard_input(data: Path) -> None:
-    """Never as an argument (security L3), and it must be a good one (security P1, P3)."""
+    """A password is never an argument (security L3), and must be good (security P1, P3)."""
     create = ("account", "create", "--email", "lin@example.com", "--password")
     assert run(data, *create, stdin="").exit_code == 2
     refused(data, *create, stdin="1234567\n")
@@ -262,7 +262,7 @@ def test_a_password_comes_by_standard_input(data: Path) -> None:
 
 
 def test_what_is_taken_stays(data: Path) -> None:
-    """A number or an address that has an owner makes no second account."""
+    """A number or an address that is in use makes no second account."""
     call(data, "account", "create", "--phone", "13900000001", "--email", "lin@example.com")
     assert "手机号" in refused(data, "account", "create", "--phone", "13900000001")
     assert "邮箱" in refused(data, "account", "create", "--email", "LIN@example.com")
@@ -272,13 +272,13 @@ def test_what_is_taken_stays(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_store_must_be_there(tmp_path: Path) -> None:
-    """A command makes no store; that is the server's."""
+    """Commands do not create a store; the server does."""
     assert "没有数据库" in refused(tmp_path, "account", "list")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_international_domain_is_one_address(data: Path) -> None:
-    """It is kept in its ASCII form; an operator finds it by either form (U7)."""
+    """It is stored in its ASCII form; an operator finds it by either form (U7)."""
     made = call(data, "account", "create", "--email", "Lin@xn--fiq228c.com")
     assert made["email"] == "Lin@xn--fiq228c.com"
     for who in ("lin@中文.com", "LIN@XN--FIQ228C.COM"):

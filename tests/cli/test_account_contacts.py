@@ -25,7 +25,7 @@ def listed(data: Path, who: str) -> list[dict[str, object]]:
 
 
 def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
-    """With a running server sessions end at once, and the old number is back."""
+    """With a running server sessions end at once, and the old number is restored."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
@@ -53,7 +53,7 @@ def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
 
 
 def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
-    """What an old token bound stands out, and undoing it leaves nothing bound (security D2)."""
+    """A contact bound by an old token is marked; undoing it leaves nothing bound (security D2)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, theirs = client.fresh_phone(), client.fresh_email()
@@ -68,7 +68,7 @@ def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("who", "number"), [("1000001", "1"), ("13900000009", "1")])
 def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
-    """An account or a change that is not there is one sentence, and status 1."""
+    """A missing account or change is reported in one sentence, with status 1."""
     call(data, "account", "create")
     refused(data, "account", "undo", who, number)
     assert listed(data, "1000001") == []
@@ -76,7 +76,7 @@ def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
 
 
 def test_a_number_with_a_new_owner_is_not_taken(tmp_path: Path) -> None:
-    """The refusal says so, and nothing is changed."""
+    """The refusal says so, and nothing changes."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         old, new = client.fresh_phone(), client.fresh_phone()

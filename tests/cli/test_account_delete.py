@@ -1,4 +1,4 @@
-"""`hupan account delete`: the end of an account by an operator's hand (security A7)."""
+"""`hupan account delete`: an operator deletes an account (security A7)."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_gone_at_once(data: Path) -> None:
-    """It cannot be changed any more; its number is free only after the delay."""
+    """The account cannot be changed any more; its number is free only after the delay."""
     made = call(data, "account", "create", "--phone", "13900000001", "--nickname", "湖边")
     row = call(data, "account", "delete", "13900000001", "--yes")
     assert (row["id"], row["nickname"]) == (made["id"], "湖边")
@@ -27,7 +27,7 @@ def test_an_account_is_gone_at_once(data: Path) -> None:
 
 
 def test_a_cancelled_account_is_shown_as_such(data: Path) -> None:
-    """With the date on which it is erased, alone and in lists (security A7)."""
+    """Its erasure date is shown, in the record and in lists (security A7)."""
     call(data, "account", "create", "--phone", "13900000001")
     call(data, "account", "create", "--phone", "13900000002")
     erased_at = call(data, "account", "delete", "13900000001", "--yes")["erasedAt"]
@@ -54,14 +54,14 @@ def test_a_cancelled_account_comes_back(tmp_path: Path) -> None:
         before = {letter.id for letter in client.list_outbox("sms", phone)}
         restored = call(folder, "account", "restore", phone)
         assert (restored["id"], restored["erasedAt"], restored["coins"]) == (account.id, None, 3)
-        assert "您的账号已恢复" in client.next_letter("sms", phone, before).text
+        assert "您的账号已恢复" in client.next_message("sms", phone, before).text
         assert client.own_info(account.token).code == -101
         assert client.own_info(client.signed_in(phone)).pb_data.text(1) == account.id
         assert "未注销" in refused(folder, "account", "restore", phone)
 
 
 def test_an_erased_account_does_not_come_back(tmp_path: Path) -> None:
-    """Nor one whose time is over (security A4, A7)."""
+    """An account past its erasure date cannot be restored either (security A4, A7)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()
@@ -72,7 +72,7 @@ def test_an_erased_account_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_it_asks_first(data: Path) -> None:
-    """Without a yes nothing is deleted."""
+    """Nothing is deleted without confirmation."""
     call(data, "account", "create", "--phone", "13900000001")
     for answer in ("", "n\n"):
         result = run(data, "account", "delete", "13900000001", stdin=answer)
@@ -93,4 +93,4 @@ def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
         call(folder, "account", "delete", phone, "--yes")
         assert client.own_info(account.token).code == -101
         assert client.get_user(account.id).code == 4402
-        assert "您的账号已注销" in client.next_letter("sms", phone, set()).text
+        assert "您的账号已注销" in client.next_message("sms", phone, set()).text

@@ -18,15 +18,15 @@ NEW_PASSWORD = "a heron left the reeds"
 
 
 def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
-    """Return a list as programs see it."""
+    """Return a list, from the JSON output."""
     result = run(data, *arguments, "--json")
     assert result.exit_code == 0, result.output
     found: list[dict[str, object]] = json.loads(result.stdout)
     return found
 
 
-def letters(client: WireClient, phone: str) -> set[str]:
-    """Return the messages to a number so far."""
+def messages_to(client: WireClient, phone: str) -> set[str]:
+    """Return the messages sent to a number so far."""
     return {letter.id for letter in client.list_outbox("sms", phone)}
 
 
@@ -39,9 +39,9 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
         assert client.own_info(account.token).code == 1
         assert call(folder, "account", "set-phone", account.id, f"+86{new}")["phone"] == new
         assert client.own_info(account.token).code == -101
-        assert "手机号已更换" in client.next_letter("sms", old, set()).text
-        assert "手机号已更换" in client.next_letter("email", email, set()).text
-        assert "已绑定新手机号" in client.next_letter("sms", new, set()).text
+        assert "手机号已更换" in client.next_message("sms", old, set()).text
+        assert "手机号已更换" in client.next_message("email", email, set()).text
+        assert "已绑定新手机号" in client.next_message("sms", new, set()).text
         assert client.own_info(client.signed_in(new)).pb_data.text(1) == account.id
         (change,) = rows(folder, "account", "contacts", account.id)
         assert (change["old"], change["new"], change["undoneAt"]) == (old, new, None)
@@ -51,7 +51,7 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_lost_address_is_replaced(data: Path) -> None:
-    """Or bound for the first time, or taken away; the same again changes nothing (security A2)."""
+    """It is replaced, bound or removed; a repetition changes nothing (security A2)."""
     call(data, "account", "create", "--phone", "13900000001")
     first = call(data, "account", "set-email", "1000001", "Lin@example.com")
     assert first["email"] == "Lin@example.com"
@@ -67,7 +67,7 @@ def test_a_lost_address_is_replaced(data: Path) -> None:
 
 
 def test_what_cannot_be_bound(data: Path) -> None:
-    """Another's contact, a malformed one and removing the last are refused (security A3, A6)."""
+    """A contact in use, a malformed one and removing the last one are refused (security A3, A6)."""
     call(data, "account", "create", "--phone", "13900000001")
     call(data, "account", "create", "--phone", "13900000002", "--email", "lin@example.com")
     assert "已被使用" in refused(data, "account", "set-phone", "1000001", "13900000002")
@@ -90,8 +90,8 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
         row = call(folder, "account", "password", account.id)
         assert (row["removed"], row["sent"]) == (False, True)
         assert client.own_info(account.token).code == 1
-        code = client.next_letter("email", email, set()).code
-        assert "发起密码重设" in client.next_letter("sms", phone, set()).text
+        code = client.next_message("email", email, set()).code
+        assert "发起密码重设" in client.next_message("sms", phone, set()).text
         assert code not in json.dumps(row) + (folder / "operators.log").read_text("utf-8")
         assert client.email_login(email, PASSWORD).code == 1
         assert forget(client, email, code, NEW_PASSWORD).code == 1
@@ -100,7 +100,7 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
 
 
 def test_a_password_is_removed(tmp_path: Path) -> None:
-    """It opens nothing any more, all sessions end, every contact is notified (security T6)."""
+    """It no longer works, all sessions end, every contact is notified (security T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
@@ -114,7 +114,7 @@ def test_a_password_is_removed(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_reset_by(data: Path) -> None:
-    """Without an address no code can be sent; the password can be removed all the same."""
+    """Without an address no code can be sent; the password can still be removed."""
     call(data, "account", "create", "--phone", "13900000001")
     assert "set-email" in refused(data, "account", "password", "1000001")
     row = call(data, "account", "password", "1000001", "--remove")
@@ -136,9 +136,9 @@ def test_devices_are_seen_and_signed_out(tmp_path: Path) -> None:
         }
         table = run(folder, "account", "sessions", phone).stdout
         assert account.token not in table + json.dumps([first, second])
-        number, codes = str(first["number"]), letters(client, phone)
+        number, codes = str(first["number"]), messages_to(client, phone)
         assert call(folder, "account", "sign-out", phone, "--number", number)["ended"] == 1
-        assert "管理员已将您账号的设备下线" in client.next_letter("sms", phone, codes).text
+        assert "管理员已将您账号的设备下线" in client.next_message("sms", phone, codes).text
         assert client.own_info(account.token).code == -101
         assert client.own_info(other).code == 1
         assert number in refused(folder, "account", "sign-out", phone, "--number", number)

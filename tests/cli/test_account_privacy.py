@@ -24,19 +24,19 @@ DEFAULTS = {
 
 @pytest.fixture(autouse=True)
 def _account(data: Path) -> None:
-    """An account that chose nothing."""
+    """Create an account without its own choice."""
     call(data, "account", "create", "--nickname", "湖边")
 
 
 def test_it_is_shown(data: Path) -> None:
-    """Without options nothing is set; a person reads it as a table."""
+    """Without options nothing is set; the output is a table."""
     assert call(data, *PRIVACY) == DEFAULTS
     table = run(data, *PRIVACY).stdout
     assert all(word in table for word in ("生日", "default", "他人可见", "lastActive"))
 
 
 def test_parts_are_set_one_by_one(data: Path) -> None:
-    """What is not named stays as it was; default follows the server's setting again."""
+    """Parts that are not named stay; `default` follows the server's setting again."""
     hidden = call(data, *PRIVACY, "--birthday", "hide", "--last-active", "hide")
     assert hidden == {
         **DEFAULTS,
@@ -56,13 +56,13 @@ def test_parts_are_set_one_by_one(data: Path) -> None:
 
 
 def test_the_default_is_the_servers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that follows the server is shown as its settings say."""
+    """A part that follows the server is shown with the server's value."""
     monkeypatch.setenv("HUPAN_SHOW_BIRTHDAY", "false")
     assert call(data, *PRIVACY)["shown"] == ["address", "lastActive", "country", "search"]
     assert call(data, *PRIVACY, "--birthday", "show")["shown"] == DEFAULTS["shown"]
 
 
 def test_what_cannot_be(data: Path) -> None:
-    """An unknown account is one sentence; another word is a wrong command line."""
+    """An unknown account is one sentence; an unknown value is a usage error."""
     assert "该用户不存在" in refused(data, "account", "privacy", "1000009", "--birthday", "hide")
     assert run(data, *PRIVACY, "--birthday", "maybe").exit_code == 2

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
-    """What is hidden is absent for others from the next request on."""
+    """A hidden part is absent for others from the next request on."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         account, viewer = client.account(), client.account().token

@@ -49,7 +49,7 @@ def client_of(data: Path) -> Iterator[WireClient]:
 
 
 def at(data: Path) -> list[str]:
-    """Return the options of a store of the tested engine."""
+    """Return the options for a store of the tested engine."""
     return ["--data-dir", str(data), *STORES.options(data)]
 
 
@@ -63,12 +63,12 @@ def settle(data: Path) -> None:
 
 
 def lasting(facts: Facts) -> Facts:
-    """What a restore keeps."""
+    """Return what a restore keeps."""
     return {key: value for key, value in facts.items() if key[0] not in ("session", "code")}
 
 
 def fill(wire: WireClient) -> str:
-    """Let people live on a store; return a token of one of them."""
+    """Fill a store with activity; return a token of one user."""
     for pack in ("minimal", "vip", "coins", "unicode", "discovery"):
         assert wire.request("POST", "/sandbox/seed", {"pack": pack, "number": 30}).is_success
     token = wire.account(phone=wire.fresh_phone(), coins=12).token
@@ -107,7 +107,7 @@ def test_a_backup_of_a_running_server(engine: EngineName, tmp_path: Path, key: B
 
 
 def test_from_one_engine_to_the_other(tmp_path: Path, key: BackupKey) -> None:
-    """A backup of a server's store goes into a file, and a backup of that file onto a server."""
+    """A backup from a server is restored into a file, and a backup of that file onto a server."""
     data, file, copy, back = (tmp_path / name for name in ("data", "a.age", "copy", "back"))
     with (
         Server("sandbox", "--data-dir", str(data), environment=ENVIRONMENT) as server,
@@ -132,7 +132,7 @@ def test_from_one_engine_to_the_other(tmp_path: Path, key: BackupKey) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
-    """A store, a log without one, another key and a database in use are left as they are."""
+    """A store, a log without one, another key and a database in use are left unchanged."""
     data, file = tmp_path / "data", tmp_path / "a.age"
     settle(data)
     succeed("backup", "create", str(file), *at(data))
@@ -150,7 +150,7 @@ def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
 
 @pytest.mark.one_engine
 def test_a_log_without_a_store_is_refused(tmp_path: Path, key: BackupKey) -> None:
-    """SQLite would read it into the restored file."""
+    """SQLite would replay it into the restored file."""
     data, file = tmp_path / "data", tmp_path / "a.age"
     succeed("database", "migrate", "--data-dir", str(data))
     (data / "secret.key").write_bytes(bytes(range(32)))
@@ -188,7 +188,7 @@ def test_a_passphrase_and_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("key")
 def test_what_killed_commands_left_is_removed(tmp_path: Path) -> None:
-    """After a day: copies of the database are as private as it is, and as large."""
+    """Leftovers are removed after a day: they are copies of the database."""
     data, file = tmp_path / "data", tmp_path / "a.age"
     succeed("database", "migrate", "--data-dir", str(data))
     (data / "secret.key").write_bytes(bytes(range(32)))
@@ -205,7 +205,7 @@ def test_what_killed_commands_left_is_removed(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a key or a passphrase none is made, and a passphrase is no option (security L6)."""
+    """A backup needs a key or a passphrase, and a passphrase is never an option (security L6)."""
     data = tmp_path / "data"
     succeed("database", "migrate", "--data-dir", str(data))
     refused = invoke("backup", "create", "--data-dir", str(data))
@@ -219,7 +219,7 @@ def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_files_of_root_belong_to_the_owner(tmp_path: Path, key: BackupKey) -> None:
-    """What `sudo hupan` creates belongs to the owner of the folder."""
+    """Files that `sudo hupan` creates belong to the owner of the folder."""
     data, copy, owner = tmp_path / "data", tmp_path / "copy", 65534
     with (
         Server("sandbox", "--data-dir", str(data), environment=ENVIRONMENT) as server,
@@ -239,7 +239,7 @@ def test_files_of_root_belong_to_the_owner(tmp_path: Path, key: BackupKey) -> No
 def test_a_store_of_another_version_is_left_alone(
     engine: EngineName, tmp_path: Path, key: BackupKey
 ) -> None:
-    """A target is not migrated to find out that it is not empty."""
+    """A target is not migrated just to find out that it is not empty."""
     data, other, file = tmp_path / "data", tmp_path / "other", tmp_path / "a.age"
     settle(data)
     settle(other)
@@ -264,7 +264,7 @@ def forget_last_migration(folder: Path) -> None:
 
 @pytest.mark.one_engine
 def test_unsound_rows_are_named(tmp_path: Path, key: BackupKey) -> None:
-    """A backup keeps what is wrong, and a restore of it must be wanted."""
+    """A backup includes faulty rows, and restoring it needs an explicit option."""
     data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
     settle(data)
     connection = connect(data / "hupan.db")
@@ -285,7 +285,7 @@ def test_unsound_rows_are_named(tmp_path: Path, key: BackupKey) -> None:
 def test_a_killed_restore_is_done_again(
     tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """What it left is no store that a server would start on, and the next one takes its place."""
+    """No server starts on the leftovers, and the next restore replaces them."""
     data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
     settle(data)
     name = "abcdefghijklmnopqrstuvwxyz.png"
@@ -315,9 +315,9 @@ def test_a_killed_restore_is_done_again(
 def test_a_disk_that_fails_at_the_end(
     tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    """No key stays without its store, and no store without its key (L6).
+    """A failure leaves neither a key without its store nor a store without its key (L6).
 
-    The folder cannot be written to the disk: first when the key has its name, then the store.
+    Writing the folder to disk fails: first after the key has its name, then after the store has.
     """
     data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
     settle(data)
@@ -343,7 +343,7 @@ def test_a_disk_that_fails_at_the_end(
 def test_a_key_that_appears_at_the_end(
     tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refused restore leaves a key alone that another process put there meanwhile (L6)."""
+    """A refused restore does not touch a key that another process created meanwhile (L6)."""
     data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
     settle(data)
     succeed("backup", "create", str(file), *at(data))
@@ -359,7 +359,7 @@ def test_a_key_that_appears_at_the_end(
 
 
 class KilledError(Exception):
-    """Stands for the end of the process."""
+    """Stand for the end of the process."""
 
 
 def _die(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The page on backups is followed to the letter: each command on it runs, in its order (L6)."""
+"""Each command on the backup page works, in the order of the page (L6)."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ PHONE = "13900000001"
 
 
 def test_the_page_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the pair of keys to the restored account and the check before an upgrade."""
+    """The commands go from the key pair to the restored account and the check before an upgrade."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     config = Path("hupan.toml")
@@ -41,7 +41,7 @@ def test_the_page_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def words(line: str, folder: Path) -> list[str]:
-    """Return the arguments of a command; FILE is the name of a backup that was made."""
+    """Return the arguments of a command; FILE is the name of an existing backup."""
     program, *arguments = shlex.split(line)
     assert program == "hupan"
     made = [name for name in contents(folder) if name.endswith(".age")]
@@ -49,7 +49,7 @@ def words(line: str, folder: Path) -> list[str]:
 
 
 def test_a_passphrase_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the page says, of the setting and of the environment (security L3)."""
+    """The setting and the environment variable work as the page says (security L3)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     succeed("database", "migrate")

@@ -20,12 +20,12 @@ def server() -> Iterator[StubServer]:
 
 
 def bench(*arguments: str, typed: str = "") -> Result:
-    """Runs `python -m bench.load`."""
+    """Run `python -m bench.load`."""
     return CliRunner().invoke(app, list(arguments), input=typed)
 
 
 def test_only_this_machine_is_measured() -> None:
-    """Another machine is refused before anything is sent, unless it is said to be one's own."""
+    """Another machine is refused before anything is sent, unless an option allows it."""
     result = bench("http://192.0.2.1:9")
     assert result.exit_code == 1
     assert "--i-own-this-server" in result.stderr
@@ -41,7 +41,7 @@ def test_loads_are_bounded(bounds: list[str], server: StubServer) -> None:
 
 
 def test_the_most_requests_are_kept(server: StubServer) -> None:
-    """Three rounds of each operation ask no more than was said, after one look at each."""
+    """Three rounds of each operation send at most the given requests, after one probe of each."""
     url = f"http://127.0.0.1:{server.port}"
     result = bench(url, "--requests", "5", "--connections", "2", "--json")
     assert result.exit_code == 0, result.stderr
@@ -52,28 +52,28 @@ def test_the_most_requests_are_kept(server: StubServer) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://127.0.0.1", "nonsense"])
 def test_what_cannot_be_measured_is_reported(url: str) -> None:
-    """A sentence, and status 1."""
+    """The command reports one sentence, with status 1."""
     result = bench(url)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "cannot measure" in result.stderr
 
 
 def test_a_token_with_a_line_break_is_refused(server: StubServer) -> None:
-    """What is no token never becomes a header, and is not repeated."""
+    """A malformed token never becomes a header, and is not repeated."""
     result = bench(f"http://127.0.0.1:{server.port}", "--token", "hidden\r\nx: y")
     assert (result.exit_code, server.requests) == (1, [])
     assert "hidden" not in result.output
 
 
 def test_refusals_are_not_measured(sandbox: Server) -> None:
-    """An invalid token ends the command, without any figure."""
+    """An invalid token ends the command without figures."""
     result = bench(sandbox.url, "--token", "nonsense", "--seconds", "1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nonsense" not in result.stderr
 
 
 def test_a_server_is_measured(sandbox: Server, wire: WireClient) -> None:
-    """With a token, what has no limit is measured without errors; the token is not repeated."""
+    """Everything without a limit is measured without errors; the token is not repeated."""
     token = wire.account().token
     bounds = ["--requests", "40", "--connections", "2"]
     told = bench(sandbox.url, "--token", "-", *bounds, "--json", typed=token + "\n")
@@ -87,7 +87,7 @@ def test_a_server_is_measured(sandbox: Server, wire: WireClient) -> None:
 
 
 def test_what_is_limited_is_measured_on_demand(own_sandbox: Server) -> None:
-    """Captchas and looks at users are asked for only when that is said."""
+    """Captchas and profile views are measured only with an option."""
     with WireClient(own_sandbox) as wire:
         token = wire.account().token
     few = ["--requests", "3", "--connections", "1", "--json"]

@@ -1,4 +1,4 @@
-"""A backup that is cut, altered or not one of ours is refused in a sentence, and leaves nothing."""
+"""A backup that is cut, altered or foreign is refused in one sentence; nothing is left of it."""
 
 import gzip
 import io
@@ -65,14 +65,14 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """One sound backup for all tests of the file."""
+    """Return one sound backup for all tests of the file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("HUPAN_DATABASE", raising=False)
         return Sample(tmp_path_factory.mktemp("sample"))
 
 
 def cut(sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """Cut anywhere."""
+    """Yield the backup cut anywhere."""
     size = len(sample.file)
     for length in [0, 1, 21, 22, 60, 180, 200, 220, *range(300, size, size // 8), size - 1]:
         yield f"cut at {length}", sample.file[:length]
@@ -82,7 +82,7 @@ def cut(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def flipped(sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """One bit flipped, anywhere."""
+    """Yield the backup with one bit flipped, anywhere."""
     chance = random.Random(20)  # noqa: S311 - where to damage a file
     for place in [0, 21, 30, 100, 190, 215, *chance.sample(range(len(sample.file)), 12)]:
         damaged = bytearray(sample.file)
@@ -148,10 +148,10 @@ def of_others(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def _raw(sample: Sample, content: bytes) -> bytes:
-    """Return a backup whose decrypted content is this."""
+    """Return a backup with the given decrypted content."""
 
     def write(archive: ArchiveWriter) -> None:
-        archive._target.write(content)  # noqa: SLF001 - past what the class would write
+        archive._target.write(content)  # noqa: SLF001 - the class would not write this
 
     return sample.key.encrypt_archive(write)
 
@@ -166,7 +166,7 @@ def _link() -> bytes:
 def test_a_broken_backup_is_refused(
     sample: Sample, tmp_path: Path, broken: Callable[[Sample], Iterator[tuple[str, bytes]]]
 ) -> None:
-    """Each in one sentence without a traceback, and no folder is left of it (security L6, R20)."""
+    """Each is refused in one sentence without a traceback, and leaves no folder (L6, R20)."""
     file, target = tmp_path / "broken.age", tmp_path / "target"
     names = []
     for name, data in broken(sample):
@@ -186,7 +186,7 @@ def test_a_broken_backup_is_refused(
 def test_the_wrong_key_is_named(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another key, a passphrase instead of a key, no key, and a file that holds none."""
+    """Another key, a passphrase instead of a key, no key, and a file without one are named."""
     file, target = tmp_path / "sound.age", tmp_path / "target"
     file.write_bytes(sample.file)
     other = tmp_path / "other.key"
@@ -205,7 +205,7 @@ def test_the_wrong_key_is_named(
 
 
 def test_a_bomb_takes_no_memory(sample: Sample, tmp_path: Path) -> None:
-    """Content that expands without end is refused; memory stays flat meanwhile."""
+    """Content that expands endlessly is refused; memory stays flat meanwhile."""
 
     def write(archive: ArchiveWriter) -> None:
         for name, data in sample.members.items():
@@ -229,18 +229,18 @@ def test_a_bomb_takes_no_memory(sample: Sample, tmp_path: Path) -> None:
 
 
 class _LargestTaken(Checker):
-    """Counts the rows that it is given at once."""
+    """Record the largest number of rows received at once."""
 
     rows = 0
 
     def take_rows(self, table: str, rows: list[Row]) -> None:
-        """Count them."""
+        """Record their number."""
         super().take_rows(table, rows)
         self.rows = max(self.rows, len(rows))
 
 
 async def test_many_short_rows_are_not_in_memory_at_once(sample: Sample) -> None:
-    """The holder of the public key chooses rows, which need far more memory than their text."""
+    """A public key suffices to choose the rows, which need far more memory than their text."""
     table = {"name": "a", "columns": [{"name": "a", "type": "TEXT"}], "primary_key": ["a"]}
     manifest = {**msgspec.json.decode(sample.members["backup.json"]), "tables": [table]}
     count, row = 400_000, b'["a"]\n'

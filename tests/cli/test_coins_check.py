@@ -1,4 +1,4 @@
-"""`hupan coins check`: operators see whether the journal of coins is whole (security J3)."""
+"""`hupan coins check`: operators verify the journal of coins (security J3)."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CHECK = ("coins", "check")
 
 @pytest.fixture(autouse=True)
 def _coins(data: Path) -> None:
-    """Two accounts with two entries each."""
+    """Create two accounts with two entries each."""
     for account in ("1000001", "1000002"):
         call(data, "account", "create")
         for coins in ("5", "2.5"):
@@ -24,15 +24,15 @@ def _coins(data: Path) -> None:
 
 
 def spoil(data: Path, sql: str) -> None:
-    """Change the store behind the server's back."""
+    """Change the store without the server."""
     store = apsw.Connection(str(data / "hupan.db"))
-    store.pragma("ignore_check_constraints", True)  # noqa: FBT003 - apsw takes it by its place
+    store.pragma("ignore_check_constraints", True)  # noqa: FBT003 - apsw takes it by position
     store.execute(sql)
     store.close()
 
 
 def test_a_whole_journal(data: Path) -> None:
-    """It is said so, and the status is 0; a program gets an empty list."""
+    """The command says so, with status 0; the JSON output is an empty list."""
     result = run(data, *CHECK)
     assert (result.exit_code, result.stdout) == (0, "没有差错。\n")
     result = run(data, *CHECK, "--json")
@@ -41,7 +41,7 @@ def test_a_whole_journal(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_faults_are_listed(data: Path) -> None:
-    """An entry that does not add up and a balance that is another one; the status is 1."""
+    """A wrong entry and a wrong balance are listed; the status is 1."""
     spoil(
         data, "UPDATE coin_entries SET before_cents = 1 WHERE account_id = 1000001 AND number = 2"
     )
@@ -58,7 +58,7 @@ def test_faults_are_listed(data: Path) -> None:
 
 
 def test_one_account_alone(data: Path) -> None:
-    """Another's faults are not its own; an account that is not there is one sentence."""
+    """Faults of other accounts are left out; an unknown account is one sentence."""
     spoil(data, "UPDATE accounts SET coin_cents = 1 WHERE id = 1000002")
     assert run(data, *CHECK, "1000001").exit_code == 0
     assert "该用户不存在" in refused(data, *CHECK, "1000009")

@@ -34,13 +34,13 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
-    """Exit status, standard output, standard error."""
+    """Return exit status, standard output and standard error."""
     result = runner.invoke(app, arguments, env=variables)
     return result.exit_code, result.stdout, result.stderr
 
 
 def hupan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """Return the same through the installed program."""
+    """Return the same from the installed program."""
     return subprocess.run(  # noqa: S603 # our own program, our own arguments
         [HUPAN, *arguments],
         env={**os.environ, **variables},
@@ -51,21 +51,21 @@ def hupan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[byte
 
 
 def test_check_without_a_file() -> None:
-    """Defaults alone are right."""
+    """The defaults alone are valid."""
     status, told, _ = run("config", "check")
     assert status == 0
     assert told == "OK 设置正确（没有配置文件）\n"
 
 
 def test_check_names_the_file() -> None:
-    """The file that was read is named."""
+    """The output names the file that was read."""
     Path("mine.toml").write_text("port = 1\n", encoding="utf-8")
     status, told, _ = run("config", "check", "--config", "mine.toml")
     assert (status, told) == (0, "OK 设置正确：mine.toml\n")
 
 
 def test_check_reports_every_problem() -> None:
-    """All problems stand on standard error, a line each; the status is 1."""
+    """All problems are on standard error, a line each; the status is 1."""
     Path("hupan.toml").write_text("[smtp]\nprot = 1\n", encoding="utf-8")
     status, told, problems = run("config", "check", HUPAN_PORT="x", HUPAN_BRAND="")
     assert (status, told) == (1, "")
@@ -77,14 +77,14 @@ def test_check_reports_every_problem() -> None:
 
 @pytest.mark.parametrize("arguments", [["show"], ["show", "--json"]])
 def test_show_refuses_what_check_refuses(arguments: list[str]) -> None:
-    """Values that cannot be used are not shown as if they were in force."""
+    """Values that cannot be used are not shown as effective."""
     status, told, problems = run("config", *arguments, HUPAN_PORT="x")
     assert (status, told) == (1, "")
     assert "port：应为" in problems
 
 
 def test_show_as_json() -> None:
-    """One object per setting: value, source, place, whether it is secret, help in two languages."""
+    """There is one object per setting: value, source, place, secrecy, help in two languages."""
     Path("hupan.toml").write_text("port = 1\n", encoding="utf-8")
     status, told, _ = run(
         "config", "show", "--json", HUPAN_TRUSTED_PROXIES="::1", HUPAN_CLIENT_IP_HEADER="x"
@@ -109,7 +109,7 @@ def test_show_as_json() -> None:
 
 
 def test_show_as_a_table() -> None:
-    """Each setting has its row with value, source and meaning."""
+    """Each setting has a row with value, source and meaning."""
     status, told, _ = run("config", "show", COLUMNS="240", HUPAN_BRAND="[red]东湖[/red] :smile:")
     assert status == 0
     for name in SETTINGS:
@@ -134,7 +134,7 @@ def test_show_as_a_table() -> None:
     ],
 )
 def test_show_some_settings(arguments: list[str], names: list[str]) -> None:
-    """Those whose name contains a word or matches a pattern; with --changed, no defaults."""
+    """A word or a pattern selects settings by name; --changed leaves defaults out."""
     variables = {"HUPAN_PORT": "1", "HUPAN_BRAND": "东湖", "HUPAN_WORKERS": "1"}
     status, told, _ = run("config", "show", *arguments, "--json", **variables)
     assert (status, list(json.loads(told))) == (0, names)
@@ -152,7 +152,7 @@ def test_show_refuses_a_name_that_no_setting_has() -> None:
 
 @pytest.mark.parametrize("arguments", [["show"], ["show", "--json"], ["check"]])
 def test_secrets_are_masked_everywhere(arguments: list[str]) -> None:
-    """No form of any command shows a secret, whether the settings are right or not."""
+    """No output of any command shows a secret, whether the settings are valid or not."""
     for more in ({}, {"HUPAN_PORT": "x"}):
         _, told, problems = run("config", *arguments, **SECRETS, **more)
         assert CANARY not in told + problems
@@ -161,7 +161,7 @@ def test_secrets_are_masked_everywhere(arguments: list[str]) -> None:
 
 
 def test_the_program_checks() -> None:
-    """The installed program answers like the app, with its exit status."""
+    """The installed program behaves like the app, with the same exit status."""
     wrong = hupan("config", "check", HUPAN_PORT="x", PYTHONIOENCODING="ascii")
     assert wrong.returncode == 1
     assert b"port: expected a whole number from 0 to 65535" in wrong.stderr

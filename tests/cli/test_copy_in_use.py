@@ -1,4 +1,4 @@
-"""`hupan database copy` of a PostgreSQL store that a server uses: what is written in it decides."""
+"""`hupan database copy` of a PostgreSQL store in use: its server records decide."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def url(databases: Databases) -> Iterator[str]:
 def test_a_store_in_use_is_not_copied(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither from nor to; a killed server is in the way for a while only."""
+    """It can be neither source nor target; a killed server blocks only for a while."""
     folder = tmp_path / "data"
     places = ("--data-dir", str(folder), "--database", url)
     with Server("sandbox", *places, environment=ENVIRONMENT) as server:
@@ -52,7 +52,7 @@ def test_a_store_in_use_is_not_copied(
         assert copy(url, str(tmp_path / "of-a-killed-one.db")) == (0, "")
         server.start()
         assert server.stop() == 0
-        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # there is nothing to watch
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # nothing needs to be watched
         assert copy(url, str(tmp_path / "of-a-stopped-one.db")) == (0, "")
     for name in ("of-a-killed-one.db", "of-a-stopped-one.db"):
         with sqlite3.connect(tmp_path / name) as copied:
@@ -62,7 +62,7 @@ def test_a_store_in_use_is_not_copied(
 
 
 def test_no_server_starts_on_half_a_copy(url: str, tmp_path: Path, databases: Databases) -> None:
-    """Not even one that begins just before the copy: it says that it runs, then looks again."""
+    """A server that starts just before the copy registers itself, then checks again."""
     name = url.rpartition("/")[2]
     databases.cluster.sql("INSERT INTO counters VALUES ('being-copied', 1)", name)
     with (

@@ -38,8 +38,8 @@ def places(engine: EngineName, tmp_path: Path) -> tuple[str, str]:
     return STORES.url(tmp_path), file
 
 
-def lived_in(tmp_path: Path) -> None:
-    """A store on which people have been."""
+def used_store(tmp_path: Path) -> None:
+    """Create a store with activity."""
     data = ["--data-dir", str(tmp_path / "data")]
     with Server("sandbox", *data, environment=ENVIRONMENT) as server, WireClient(server) as wire:
         for pack in ("minimal", "vip", "coins", "unicode", "discovery"):
@@ -50,7 +50,7 @@ def lived_in(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status says so, check refuses, and nothing is made."""
+    """Status says so, check refuses, and no store is created."""
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     at = ["--data-dir", str(tmp_path / "data")]
     status, told, _ = run("status", "--json", *at)
@@ -60,7 +60,7 @@ def test_a_store_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_status_migrate_check(engine: EngineName, tmp_path: Path) -> None:
-    """A new store is made by `migrate`, once, and is sound."""
+    """`migrate` creates a new store, once, and the store is sound."""
     at = ["--data-dir", str(tmp_path / "data")]
     missing = 0 if engine == "postgres" else NEWEST
     status, told, _ = run("migrate", *at)
@@ -74,8 +74,8 @@ def test_status_migrate_check(engine: EngineName, tmp_path: Path) -> None:
 
 
 def test_a_copy_is_whole_and_serves(engine: EngineName, tmp_path: Path) -> None:
-    """Tokens, coins and groups are there afterwards; a copy into a store in use is refused."""
-    lived_in(tmp_path)
+    """The copy has all tokens, coins and groups; a copy into a store in use is refused."""
+    used_store(tmp_path)
     source, target = places(engine, tmp_path)
     status, told, wrong = run("copy", source, target)
     assert (status, "行数与校验和一致" in told) == (0, True), wrong
@@ -85,11 +85,11 @@ def test_a_copy_is_whole_and_serves(engine: EngineName, tmp_path: Path) -> None:
 
 
 class BrokenOffError(Exception):
-    """What the test breaks a copy off with."""
+    """Stand for an interruption of the copy."""
 
 
 class Breaking:
-    """Breaks a copy off at every so-manieth step."""
+    """Interrupt a copy at every n-th step."""
 
     def __init__(self, every: int) -> None:
         self.steps = 0
@@ -97,7 +97,7 @@ class Breaking:
 
     @contextmanager
     def bar(self, _label: str) -> Iterator[OnCopyProgress]:
-        """In the place of the bar that the command shows."""
+        """Replace the command's progress bar."""
 
         def on_copied(_table: str, _done: int, _whole: int) -> None:
             self.steps += 1
@@ -110,8 +110,8 @@ class Breaking:
 def test_a_copy_goes_on_where_it_broke_off(
     engine: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken off again and again, it is refused to servers until another run has ended it."""
-    lived_in(tmp_path)
+    """Servers refuse the interrupted copy until a later run has finished it."""
+    used_store(tmp_path)
     source, target = places(engine, tmp_path)
     monkeypatch.setattr(copying, "ROWS_PER_BATCH", 20)
     monkeypatch.setattr(database_commands, "_progress", Breaking(every=len(list_tables()) + 5).bar)
@@ -130,7 +130,7 @@ def test_a_copy_goes_on_where_it_broke_off(
 
 
 def start_on(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start a sandbox on a sandbox's store, with its key, and end it."""
+    """Start a sandbox on a sandbox's store, with its key, and stop it."""
     other = tmp_path / "other"
     other.mkdir(mode=0o700, exist_ok=True)
     shutil.copy2(tmp_path / "data" / "secret.key", other)

@@ -32,26 +32,26 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _store() -> None:
-    """A store that is up to date, where the default settings have it."""
+    """Create a store of the current version at the default location."""
     Path("data").mkdir()
     migrate_file(Path("data/hupan.db"))
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
-    """Exit status, standard output, standard error."""
+    """Return exit status, standard output and standard error."""
     result = runner.invoke(app, arguments, input=stdin)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 
 
 def written(name: str, text: str | bytes) -> str:
-    """Return a file in the current folder."""
+    """Write a file into the current folder; return its path."""
     Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return name
 
 
 def listed(*more: str) -> list[dict[str, object]]:
-    """Return the groups, as programs see them."""
+    """Return the groups, from the JSON output."""
     status, told, _ = run("group", "list", "--json", *more)
     assert status == 0
     rows: list[dict[str, object]] = json.loads(told)
@@ -60,7 +60,7 @@ def listed(*more: str) -> list[dict[str, object]]:
 
 @pytest.mark.usefixtures("_store")
 def test_groups_go_in_and_are_listed() -> None:
-    """What was imported is listed, for programs with every column of an import."""
+    """Imported groups are listed; the JSON output has every column of an import."""
     status, told, _ = run("group", "import", written("g.csv", GOOD))
     assert (status, told) == (0, "已导入 2 个，现共 2 个\n")
     assert [row["chatId"] for row in listed()] == ["100000002", "100000001"]
@@ -84,7 +84,7 @@ def test_groups_go_in_and_are_listed() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_people_get_a_table() -> None:
-    """A row for each group, with the columns that matter; control characters stay out."""
+    """The table has a row for each group, with the main columns; control characters are removed."""
     written("g.csv", 'chatId,nickname,introduction\n100000001,西湖,"一\n二"\n')
     run("group", "import", "g.csv")
     status, told, _ = run("group", "list", "--wide")
@@ -96,7 +96,7 @@ def test_people_get_a_table() -> None:
 
 @pytest.mark.usefixtures("_store")
 def test_a_list_can_be_read_again() -> None:
-    """Each object of `--json` is a line that an import takes; the same again changes nothing."""
+    """Each object of `--json` is a valid line of an import; importing it again changes nothing."""
     run("group", "import", written("g.csv", GOOD))
     first = listed()
     lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in first)
@@ -107,7 +107,7 @@ def test_a_list_can_be_read_again() -> None:
 
 @pytest.mark.usefixtures("_store")
 def test_an_import_replaces_and_keeps() -> None:
-    """A group whose id is known is replaced whole; all others stay."""
+    """A group with a known id is replaced as a whole; all others stay."""
     run("group", "import", written("g.csv", GOOD))
     status, told, _ = run("group", "import", written("h.csv", HEAD + "100000001,太湖,9,\n"))
     assert (status, told) == (0, "已导入 1 个，现共 2 个\n")
@@ -131,7 +131,7 @@ BAD_LINES = HEAD + (
 
 @pytest.mark.usefixtures("_store")
 def test_every_bad_line_is_named_and_nothing_kept() -> None:
-    """Line and column of each fault; the good lines are not kept either."""
+    """Each fault is named by line and column; the good lines are not stored either."""
     run("group", "import", written("g.csv", HEAD + "100000009,先来的,1,\n"))
     status, told, problems = run("group", "import", written("bad.csv", BAD_LINES))
     assert (status, told) == (1, "")
@@ -193,7 +193,7 @@ def test_problems_for_programs() -> None:
     ],
 )  # fmt: skip
 def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
-    """Every bad line of JSON is named and never an accident."""
+    """Every bad line of JSON is named, and never causes an internal error."""
     status, _, problems = run("group", "import", written("g.jsonl", line))
     assert status == 1
     assert problems.splitlines()[0].startswith(f"第 1 行{place[1:]}：")
@@ -214,7 +214,7 @@ def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
     ],
 )
 def test_bad_csv_is_named(text: str | bytes, place: str) -> None:
-    """A wrong head, another encoding than UTF-8, quotes that do not close."""
+    """A wrong header row, an encoding other than UTF-8 and unclosed quotes are named."""
     status, _, problems = run("group", "import", written("g.csv", text))
     assert status == 1
     assert problems.splitlines()[0].startswith(f"第 {place[0]} 行{place[1:]}：")
@@ -224,7 +224,7 @@ def test_bad_csv_is_named(text: str | bytes, place: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_spreadsheets_and_pipes() -> None:
-    """A byte order mark and CRLF do not disturb; - reads standard input."""
+    """A byte order mark and CRLF are accepted; - reads standard input."""
     spreadsheet = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
     status, told, _ = run("group", "import", "-", "--format", "csv", stdin=spreadsheet)
     assert (status, told.split("，")[0]) == (0, "已导入 2 个")
@@ -236,7 +236,7 @@ def test_spreadsheets_and_pipes() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_json_lines_with_a_mark() -> None:
-    """A byte order mark before the first line does not disturb; another one is refused."""
+    """A byte order mark before the first line is accepted; a second one is refused."""
     line = b'{"chatId": 100000001, "nickname": "a"}\n'
     mark = b"\xef\xbb\xbf"
     assert run("group", "import", written("g.jsonl", mark + line))[0] == 0
@@ -252,7 +252,7 @@ def test_json_lines_with_a_mark() -> None:
 )
 @pytest.mark.parametrize("command", ["group", "bot"])
 def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
-    """A file without rows is most likely a mistake: it is reported, and the status is 1."""
+    """A file without rows is probably a mistake: it is reported, with status 1."""
     if command == "bot":
         text = text.replace(",category", "")
     status, told, problems = run(command, "import", written(name, text))
@@ -265,7 +265,7 @@ def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
 @pytest.mark.usefixtures("_store")
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
 def test_a_file_that_cannot_be_read_on() -> None:
-    """A folder, or a file whose reading fails, is reported and nothing is kept."""
+    """A folder, or a file that fails while it is read, is reported, and nothing is stored."""
     Path("folder.csv").mkdir()
     for name in ("folder.csv", "/proc/self/mem"):
         for form in ("csv", "jsonl"):
@@ -285,7 +285,7 @@ GBK = HEAD + "".join(f"{100_000_000 + n},西湖{n},5,地区\n" for n in range(30
 )
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_another_encoding_is_named_once(encoding: str, name: str, form: str) -> None:
-    """As what it is, with what to do: not a message for each row."""
+    """One message names the encoding and the remedy, instead of one for each row."""
     text = GBK if form == "csv" else '{"chatId": 100000001, "nickname": "西湖"}\n' * 300
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     status, told, problems = run(
@@ -316,7 +316,7 @@ def test_another_encoding_is_read_with_the_option(encoding: str) -> None:
 
 @pytest.mark.usefixtures("_store")
 def test_null_is_like_an_absent_key() -> None:
-    """As exports write what is not set; what must be there is asked for (wire.md 4)."""
+    """Exports write null for unset values; required values are still required (wire.md 4)."""
     line = '{"chatId": 100000001, "nickname": "a", "category": null, "introduction": null}\n'
     assert run("group", "import", written("g.jsonl", line))[0] == 0
     status, _, problems = run("group", "import", written("g.jsonl", '{"chatId": null}\n'))
@@ -326,7 +326,7 @@ def test_null_is_like_an_absent_key() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_gbk_has_the_characters_of_its_successor() -> None:
-    """A file that is called GBK is read as such, also with a character of GB 18030 alone."""
+    """A file declared as GBK is read as GB 18030, which has more characters."""
     name = written("g.csv", (HEAD + "100000001,𠮷野,5,地区\n").encode("gb18030"))
     assert "--encoding gbk" in run("group", "import", name)[2]
     assert run("group", "import", name, "--encoding", "gbk")[0] == 0
@@ -337,7 +337,7 @@ def test_gbk_has_the_characters_of_its_successor() -> None:
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be"])
 def test_text_without_a_mark_is_one_problem(encoding: str) -> None:
-    """UTF-16 that does not say so is no text here; nothing of it is written on the terminal."""
+    """UTF-16 without a mark is refused as a whole, and none of it reaches the terminal."""
     problems = run("group", "import", written("g.csv", GBK.encode(encoding)))[2]
     assert "第 1 行：不是 UTF-8 文本" in problems
     assert (len(problems.splitlines()), "\0" in problems) == (2, False)
@@ -346,7 +346,7 @@ def test_text_without_a_mark_is_one_problem(encoding: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_file_steers_no_terminal() -> None:
-    """A column is named, without what a terminal would act on."""
+    """A column is named without terminal control characters."""
     problems = run("group", "import", written("g.csv", "chatId,\x1b[2Jname\n1,a\n"))[2]
     assert "[2Jname：没有此列" in problems
     assert "\x1b" not in problems
@@ -355,7 +355,7 @@ def test_a_file_steers_no_terminal() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_empty_rows_are_passed_over() -> None:
-    """As spreadsheets leave them: commas alone, blanks, before the head and behind the last row."""
+    """Spreadsheets leave such rows: commas or blanks, before the header and after the last row."""
     rows = "\n,,,\n" + HEAD + " \n,,,\n100000001,西湖,5,\n , ,,\n,,,\n"
     status, told, _ = run("group", "import", written("g.csv", rows))
     assert (status, told.split("，")[0]) == (0, "已导入 1 个")
@@ -364,7 +364,7 @@ def test_empty_rows_are_passed_over() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_problem_of_many_rows_is_reported_once() -> None:
-    """With the first lines and their number; kinds that differ in each row are bounded, too."""
+    """The report has the first lines and the count; kinds that differ in each row are bounded."""
     rows = HEAD + "".join(f"{n},西湖,5,\n" for n in range(1000, 3000))
     status, _, problems = run("group", "import", written("g.csv", rows))
     assert status == 1
@@ -395,7 +395,7 @@ def test_a_line_without_end_is_refused(form: str) -> None:
 
 @pytest.mark.usefixtures("_store")
 def test_bots_go_in_and_are_listed() -> None:
-    """Bots have eight digits; a bot as the wire has it goes in; wrong ones are named."""
+    """Bots have eight digits; a bot in wire format is accepted; invalid ones are named."""
     of_the_wire = (
         '{"chatId": "12345678", "chatType": "3", "headcount": "123", "nickname": "天气", '
         '"introduction": "", "introductions": "", "avatarUrl": "", "isAdd": 1, "isApply": 0, '
@@ -419,7 +419,7 @@ def test_bots_go_in_and_are_listed() -> None:
 
 @pytest.mark.usefixtures("_store")
 def test_categories_are_set_in_their_order() -> None:
-    """Groups go into the categories that are set; none brings the first ones back."""
+    """Groups get the configured categories; an empty list restores the initial ones."""
     assert run("category", "set", "同城", "精选") == (0, "同城\n精选\n", "")
     assert run("group", "import", written("g.csv", HEAD + "100000001,湖,1,同城\n"))[0] == 0
     assert run("group", "import", written("g.csv", HEAD + "100000001,湖,1,地区\n"))[0] == 1
@@ -434,7 +434,7 @@ def test_categories_are_set_in_their_order() -> None:
     [["group", "list"], ["bot", "list"], ["category", "set"], ["group", "import", "g.csv"]],
 )
 def test_without_a_store_of_this_version(arguments: list[str]) -> None:
-    """No store is made and none is migrated; a sentence says why, the status is 1."""
+    """No store is created or migrated; a sentence says why, with status 1."""
     written("g.csv", GOOD)
     status, told, problems = run(*arguments)
     assert (status, told) == (1, "")
@@ -450,7 +450,7 @@ def test_without_a_store_of_this_version(arguments: list[str]) -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_file_that_is_not_there() -> None:
-    """A missing file is reported plainly."""
+    """A missing file is reported."""
     status, _, problems = run("group", "import", "none.csv")
     assert (status, problems) == (
         1,
@@ -461,7 +461,7 @@ def test_a_file_that_is_not_there() -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_terminal_shows_bars() -> None:
-    """On a terminal both bars run to their end."""
+    """On a terminal both bars reach their end."""
     written("g.csv", GOOD)
     ours, theirs = pty.openpty()
     done = subprocess.run(  # noqa: S603 - our own program, our own arguments

@@ -1,4 +1,4 @@
-"""`hupan database distribute`, on a real PostgreSQL that has no Citus, or what stands in for it."""
+"""`hupan database distribute`, on a real PostgreSQL without Citus, or with a stand-in for it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ CREATE FUNCTION create_reference_table(name regclass) RETURNS void LANGUAGE sql 
   INSERT INTO pg_dist_partition VALUES (name);
 $$;
 """
-"""They keep what they were called with; Citus itself would move rows."""
+"""They record their arguments; Citus itself would move rows."""
 ALONE = {
     "accounts by id beside none",
     "identities by value beside none",
@@ -73,13 +73,13 @@ def run(databases: Databases, url: str, sql: str) -> list[str]:
 
 
 def distribute(url: str) -> tuple[int, str, str]:
-    """Run the command; its exit status and what it wrote."""
+    """Run the command; return its exit status and output."""
     done = CliRunner().invoke(app, ["database", "distribute", "--database", url])
     return done.exit_code, done.stdout, done.stderr
 
 
 def test_without_citus(store: str) -> None:
-    """It says what is missing and what to do, and the exit status is 1."""
+    """The command says what is missing and what to do, with status 1."""
     status, told, wrong = distribute(store)
     assert (status, told) == (1, "")
     assert "citus" in wrong
@@ -88,13 +88,13 @@ def test_without_citus(store: str) -> None:
 
 
 def test_a_file_cannot_be_spread(tmp_path: Path) -> None:
-    """SQLite is one machine."""
+    """SQLite runs on one machine only."""
     status, _, wrong = distribute(str(tmp_path / "hupan.db"))
     assert (status, "只有 PostgreSQL" in wrong) == (1, True)
 
 
 def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
-    """The accounts first, then the tables of accounts with them; a second run has nothing to do."""
+    """The accounts come first, then their tables; a second run has nothing to do."""
     run(databases, store, STAND_INS)
     status, told, wrong = distribute(store)
     assert (status, wrong) == (0, "")
@@ -113,7 +113,7 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
 
 
 def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None:
-    """Tables that are spread already are left as they are."""
+    """Tables that are already distributed are left unchanged."""
     run(databases, store, STAND_INS)
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('accounts'), ('medals')")
     assert f"已分布 {len(list_tables()) - 1} 个表" in distribute(store)[1]
@@ -122,7 +122,7 @@ def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None
 
 
 def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
-    """No timeout of requests applies; if a table fails, those before it stay distributed."""
+    """Request timeouts do not apply; if a table fails, the earlier ones stay distributed."""
     run(databases, store, STAND_INS)
     slow = """
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -146,10 +146,10 @@ def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
 
 
 def test_no_rows_are_left_on_the_coordinator(databases: Databases, store: str) -> None:
-    """Neither of tables distributed now, nor of one where an earlier run was interrupted."""
+    """This covers tables distributed now, and one where an earlier run was interrupted."""
     run(databases, store, STAND_INS)
     names = ", ".join(one.name for one in list_tables() if one.name != "counters")
-    run(databases, store, f"TRUNCATE {names}")  # an earlier test's rows may have left their files
+    run(databases, store, f"TRUNCATE {names}")  # rows of an earlier test may have left their files
     run(databases, store, "INSERT INTO categories (name, position) VALUES ('chat', 1)")
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('categories')")
     assert distribute(store)[0] == 0

@@ -1,4 +1,4 @@
-"""A command that a signal ends undoes what it began, whatever signals follow."""
+"""A command ended by a signal undoes its work, whatever signals follow."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_command(first: signal.Signals, undone: list[bool]) -> None:
-    """Play a command that a signal ends, and others while it is undone."""
+    """Simulate a command that a signal ends, with further signals during the undo."""
     with undone_by_signals():
         try:
             os.kill(os.getpid(), first)
@@ -24,7 +24,7 @@ def end_command(first: signal.Signals, undone: list[bool]) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("first", ENDING)
 def test_further_signals_do_not_end_the_undoing(first: signal.Signals) -> None:
-    """A closed terminal sends SIGHUP twice; afterwards the signals do what they did before."""
+    """A closed terminal sends SIGHUP twice; the former handlers are restored afterwards."""
     before = [signal.signal(number, signal.SIG_DFL) for number in ENDING]
     undone: list[bool] = []
     try:

@@ -1,4 +1,4 @@
-"""What the system refuses ends a command with a line in words, never with a traceback."""
+"""A system error ends a command with one plain line, never with a traceback."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ FULL = Path("/dev/full")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with a store where the default settings have it."""
+    """Return a folder with a store at the default location."""
     (tmp_path / "data").mkdir()
     migrate_file(tmp_path / "data" / "hupan.db")
     return tmp_path
@@ -41,7 +41,7 @@ def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
     "command", ["version", "account list", "account list --json", "group list --json", "--help"]
 )
 def test_a_full_disk(folder: Path, command: str) -> None:
-    """A failed write is reported in one line, and the status is 1."""
+    """A failed write is reported in one line, with status 1."""
     status, _, told = shell(folder, f'"$HUPAN" {command} > /dev/full')
     assert status == 1
     assert len(told.splitlines()) == 1
@@ -66,14 +66,14 @@ def test_a_reader_that_went_away(folder: Path, command: str) -> None:
     "command", ["account list", "account list --json", "group import - --format csv"]
 )
 def test_streams_that_are_closed(folder: Path, command: str, closed: str) -> None:
-    """A command may be started without streams."""
+    """A command works without standard streams."""
     status, _, told = shell(folder, f'"$HUPAN" {command} {closed} </dev/null')
     assert status == int("import" in command)
     assert "Traceback" not in told
 
 
 def test_bytes_that_are_no_text(folder: Path) -> None:
-    """An argument that is not UTF-8 is refused, and taken where it names a file."""
+    """An argument that is not UTF-8 is refused, except as a file name."""
     script = 'f="$(printf "\\377.csv")"; printf "chatId,nickname\\n100000001,a\\n" > "$f"; '
     assert shell(folder, script + '"$HUPAN" group import "$f"')[0] == 0
     for command in (
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_text(folder: Path) -> None:
 
 
 def test_what_no_command_expected(folder: Path) -> None:
-    """Any error of the system is a line; a mistake of ours still shows where it is."""
+    """Any system error is one line; an internal error still shows its traceback."""
     for error, last in (
         ("OSError(5, 'Input/output error')", "系统错误：读写错误"),
         ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),

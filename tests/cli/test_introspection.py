@@ -1,4 +1,4 @@
-"""`hupan client`, and what a server that was registered learns about tokens (RFC 7662)."""
+"""`hupan client`, and what a registered server learns about tokens (RFC 7662)."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wire(folder: Path) -> Iterator[WireClient]:
-    """Return a client of a sandbox that commands may change."""
+    """Yield a client of a sandbox that commands may change."""
     with (
         Server("sandbox", "--limits", "--data-dir", str(folder)) as server,
         WireClient(server) as client,
@@ -47,7 +47,7 @@ def created(folder: Path, name: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def backend(folder: Path, wire: WireClient) -> tuple[str, str]:
     """Return name and secret of a registered server."""
-    del wire  # it makes the store
+    del wire  # it has created the store
     return created(folder, "backend")
 
 
@@ -57,7 +57,7 @@ def ask(
     basic: tuple[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """Ask about a token."""
+    """Introspect a token."""
     given = dict(headers or {})
     if basic is not None:
         given["authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
@@ -68,7 +68,7 @@ def ask(
 
 
 def test_a_live_token(wire: WireClient, backend: tuple[str, str]) -> None:
-    """Whose it is, since when, until when, and the device; by Basic or in the form."""
+    """The response has owner, start, end and device; credentials come by Basic or in the form."""
     account = wire.account(nickname="湖畔", deviceId="phone 1", platform="web")
     token = {"token": account.token}
     answer = ask(wire, token, backend).json()
@@ -89,7 +89,7 @@ def test_a_live_token(wire: WireClient, backend: tuple[str, str]) -> None:
 
 
 def test_other_tokens_are_not_active(wire: WireClient, backend: tuple[str, str]) -> None:
-    """Unknown, ended and banned ones get one answer, and nothing else (RFC 7662 2.2)."""
+    """Unknown, ended and banned ones get the same response, without details (RFC 7662 2.2)."""
     ended, banned = wire.account(), wire.account(banDays=1)
     assert ask(wire, {"token": ended.token}, backend).json()["active"]
     assert wire.post("user/logout", token=ended.token).code == 1
@@ -99,7 +99,7 @@ def test_other_tokens_are_not_active(wire: WireClient, backend: tuple[str, str])
 
 
 def test_asking_is_no_use_of_the_session(wire: WireClient, backend: tuple[str, str]) -> None:
-    """A server that asks every day keeps no session alive and counts no day online."""
+    """Daily introspection neither extends a session nor counts as a day online."""
     account = wire.account()
     before = ask(wire, {"token": account.token}, backend).json()
     wire.set_clock(advance=2 * 86_400)
@@ -109,7 +109,7 @@ def test_asking_is_no_use_of_the_session(wire: WireClient, backend: tuple[str, s
 
 
 def test_wrong_requests_are_named(wire: WireClient, backend: tuple[str, str]) -> None:
-    """As OAuth names them: two kinds of credentials, no token, a field twice, other methods."""
+    """The errors are OAuth's: two kinds of credentials, no token, a field twice, a wrong method."""
     name, secret = backend
     both = {"token": "a", "client_id": name, "client_secret": secret}
     for reply in (
@@ -127,7 +127,7 @@ def test_wrong_requests_are_named(wire: WireClient, backend: tuple[str, str]) ->
 
 
 def test_revoked_servers_are_refused(folder: Path, wire: WireClient) -> None:
-    """From the next request on, also if one of the same name is made."""
+    """They are refused from the next request on, even if another server takes the name."""
     first = created(folder, "short-lived")
     assert ask(wire, {"token": STRANGER}, first).status_code == 200
     call(folder, "client", "revoke", "short-lived")
@@ -138,7 +138,7 @@ def test_revoked_servers_are_refused(folder: Path, wire: WireClient) -> None:
 
 
 def test_names_are_unique_and_plain(folder: Path, backend: tuple[str, str]) -> None:
-    """A name taken, an unknown one and one with other characters are refused in words."""
+    """A taken, unknown or malformed name is refused with an explanation."""
     assert "已有同名" in refused(folder, "client", "create", backend[0])
     assert "没有这个名称" in refused(folder, "client", "revoke", "nobody")
     for name in ("", "A", "a b", "a:b", ".a", "x" * 65):
@@ -146,7 +146,7 @@ def test_names_are_unique_and_plain(folder: Path, backend: tuple[str, str]) -> N
 
 
 def test_secrets_are_shown_once(folder: Path, backend: tuple[str, str]) -> None:
-    """Neither the list, nor the log of operators, nor the store holds a secret (security L3)."""
+    """Neither the list nor the operators' log nor the store contains a secret (security L3)."""
     name, secret = backend
     listed = run(folder, "client", "list", "--json").stdout
     assert [row["name"] for row in json.loads(listed) if row["name"] == name] == [name]
@@ -160,7 +160,7 @@ def test_secrets_are_shown_once(folder: Path, backend: tuple[str, str]) -> None:
 def read_events(
     wire: WireClient, backend: tuple[str, str], last_id: str = "", *, until: str
 ) -> list[dict[str, str]]:
-    """Read the stream until some text has come; return the events with their fields."""
+    """Read the stream until a text arrives; return the events with their fields."""
     events, headers = [], {"last-event-id": last_id} if last_id else {}
     with wire.http.stream("GET", "/oauth/events", headers=headers, auth=backend) as reply:
         assert reply.status_code == 200
@@ -179,7 +179,7 @@ def read_events(
 
 
 def test_ends_are_sent(folder: Path, wire: WireClient, backend: tuple[str, str]) -> None:
-    """A sign-out, and a ban by a command, come as events that name account, session and cause."""
+    """A sign-out and a ban by a command are sent as events with account, session and cause."""
     out, banned = wire.account(deviceId="phone 1"), wire.account()
     sid = ask(wire, {"token": out.token}, backend).json()["sid"]
     assert wire.post("user/logout", token=out.token).code == 1
@@ -194,7 +194,7 @@ def test_ends_are_sent(folder: Path, wire: WireClient, backend: tuple[str, str])
 
 
 def test_a_stream_is_resumed(wire: WireClient, backend: tuple[str, str]) -> None:
-    """After the last id nothing is missing; after one that is too old a gap is sent first."""
+    """After the last id nothing is missing; after an outdated id a gap is sent first."""
     first, second = wire.account(), wire.account()
     assert wire.post("user/logout", token=first.token).code == 1
     last = read_events(wire, backend, until=first.id)[-1]["id"]
@@ -208,7 +208,7 @@ def test_a_stream_is_resumed(wire: WireClient, backend: tuple[str, str]) -> None
 
 
 def test_streams_are_for_registered_servers(folder: Path, wire: WireClient) -> None:
-    """Without credentials there is none, and a revoked server's stream ends."""
+    """Without credentials there is no stream, and a revoked server's stream ends."""
     assert wire.http.get("/oauth/events").status_code == 401
     revoked = created(folder, "listener")
     with wire.http.stream("GET", "/oauth/events", auth=revoked) as reply:
@@ -221,7 +221,7 @@ def test_streams_are_for_registered_servers(folder: Path, wire: WireClient) -> N
 
 
 def test_a_stream_does_not_delay_the_end(tmp_path: Path) -> None:
-    """A server that stops ends the streams of ended sessions, instead of waiting for them."""
+    """A stopping server closes the event streams instead of waiting for them."""
     with (
         Server("sandbox", "--data-dir", str(tmp_path)) as server,
         WireClient(server) as wire,
@@ -235,7 +235,7 @@ def test_a_stream_does_not_delay_the_end(tmp_path: Path) -> None:
 
 
 def test_guessing_is_limited(wire: WireClient, backend: tuple[str, str]) -> None:
-    """Wrong secrets are recorded, and count as all wrong secrets of an address do (C6, E5, L2)."""
+    """Wrong secrets are logged, and count towards the limit of an address (C6, E5, L2)."""
     name, secret = backend
     wrong = [(name, secret[:-1] + "?"), ("nobody", secret), (name, ""), ("", "")]
     for credentials in (*wrong, None):

@@ -1,4 +1,4 @@
-"""One language in every line of the terminal, and how it is chosen."""
+"""Every line of the terminal is in one language, and how it is chosen."""
 
 import ast
 import json
@@ -19,9 +19,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "hupan"
 HUPAN = Path(sys.executable).with_name("hupan")
 CJK = re.compile("[\u4e00-\u9fff]")
 ENGLISH_WORDS = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}")
-"""Three words in a row, which no name, option or command of ours is."""
+"""Three consecutive words, which no name, option or command has."""
 PROPER_NAMES = re.compile(r"精选|hupan(?: [a-z-]+)+")
-"""A category that is named so in every language, and commands."""
+"""A category with the same name in every language, and commands."""
 BILINGUAL = re.compile("[\u4e00-\u9fff）”。]\\s+/\\s+[A-Za-z{'\"]")
 WIDTH = 80
 
@@ -44,7 +44,7 @@ print(json.dumps(found))
 
 
 def help_of_all(language: str) -> dict[str, str]:
-    """What each command says with `--help`, by its words."""
+    """Return the output of `--help` for each command."""
     done = subprocess.run(  # noqa: S603 # our own program, our own arguments
         [sys.executable, "-c", ALL_HELP, "--lang", language],
         env={**os.environ, "COLUMNS": str(WIDTH)},
@@ -59,12 +59,12 @@ def help_of_all(language: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=["zh", "en"])
 def shown(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
-    """Each language with the help of every command."""
+    """Return a language with the help of every command."""
     return request.param, help_of_all(request.param)
 
 
 def test_the_help_of_every_command_is_in_one_language(shown: tuple[str, dict[str, str]]) -> None:
-    """Chinese says no English sentence, and English no Chinese word but a proper name."""
+    """Chinese help has no English sentence, and English help no Chinese word but proper names."""
     language, texts = shown
     assert len(texts) > 40
     for command, text in texts.items():
@@ -80,7 +80,7 @@ def test_the_help_of_every_command_is_in_one_language(shown: tuple[str, dict[str
 
 
 def test_no_text_of_the_program_holds_both_languages() -> None:
-    """A message has a text for each language; none is two with a stroke between them."""
+    """A message has one text for each language; no text joins two with a slash."""
     found = [
         f"{path.relative_to(SOURCE)}:{node.lineno}: {node.value}"
         for path in SOURCE.rglob("*.py")
@@ -128,7 +128,7 @@ def test_how_the_language_is_chosen(
     ("language", "said"), [("zh", "没有数据库"), ("en", "there is no store: ")]
 )
 def test_refusals_are_in_one_language(language: str, said: str, tmp_path: Path) -> None:
-    """Those of the layers below, too."""
+    """This includes errors of the lower layers."""
     done = subprocess.run(  # noqa: S603 # our own program, our own arguments
         [HUPAN, "--lang", language, "account", "list", "--data-dir", tmp_path / "none"],
         env={name: value for name, value in os.environ.items() if name != "HUPAN_DATABASE"},
@@ -144,7 +144,7 @@ def test_refusals_are_in_one_language(language: str, said: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("arguments", [["--lang", "fr", "version"], ["version", "--lang"]])
 def test_a_language_that_is_not_spoken_is_refused(arguments: list[str]) -> None:
-    """There are two."""
+    """Only two languages are accepted."""
     done = subprocess.run(  # noqa: S603 # our own program, our own arguments
         [HUPAN, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
@@ -153,7 +153,7 @@ def test_a_language_that_is_not_spoken_is_refused(arguments: list[str]) -> None:
 
 
 def test_the_language_may_stand_after_the_command() -> None:
-    """As any other option may; a program that is started keeps its own."""
+    """The option may follow the command; a program that it starts keeps its own option."""
     done = subprocess.run(  # noqa: S603 # our own program, our own arguments
         [HUPAN, "account", "--lang", "en", "list", "--help"],
         env={**os.environ, "HUPAN_LANG": "zh"},
@@ -175,7 +175,7 @@ COMPLETED = {
 @pytest.mark.parametrize("typed", COMPLETED)
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
-    """What the scripts of `--show-completion` ask, without the shells themselves."""
+    """The output matches what the scripts of `--show-completion` ask for, without the shells."""
     asked = {
         "_HUPAN_COMPLETE": f"complete_{shell}",
         "_TYPER_COMPLETE_ARGS": typed,
@@ -196,7 +196,7 @@ def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
 @pytest.mark.skipif(not Path("/bin/bash").exists(), reason="needs bash")
 @pytest.mark.parametrize("typed", COMPLETED)
 def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None:
-    """A real bash, its tab key, and what `--show-completion bash` wrote."""
+    """A real bash completes with the tab key and the output of `--show-completion bash`."""
     script = tmp_path / "completion.sh"
     environment = {**os.environ, "PATH": f"{HUPAN.parent}:{os.environ['PATH']}"}
     shown = subprocess.run(  # noqa: S603 # our own program, our own arguments
@@ -209,7 +209,7 @@ def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None
     )
     script.write_text(shown.stdout, "utf-8")
     ours, theirs = pty.openpty()
-    with subprocess.Popen(  # bash, our own words
+    with subprocess.Popen(  # bash, our own arguments
         ["/bin/bash", "--noprofile", "--norc", "-i"],
         stdin=theirs,
         stdout=theirs,

@@ -42,7 +42,7 @@ def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
 
 
 def count(data: Path, subject: str, limit: Limit, times: int) -> None:
-    """Counts events as a server does."""
+    """Count events as a server does."""
 
     async def change(tx: Transaction) -> None:
         limiter, now = StoredLimiter(enabled=True), int(time.time())
@@ -59,7 +59,7 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
 
 @pytest.fixture
 def counted(data: Path) -> Path:
-    """Return a store in which an account and a stranger's number have come some way."""
+    """Return a store with counters for an account and for a stranger's number."""
     call(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
     count(data, sends_key("sms", PHONE), SENDS, 5)
     count(data, code_attempts_key("sms", PHONE), CODES, 3)
@@ -71,7 +71,7 @@ def counted(data: Path) -> Path:
 
 @pytest.mark.one_engine
 def test_every_limit_is_shown(data: Path) -> None:
-    """Subject, event, number, window and place of each limit; for people in words (E5)."""
+    """Subject, event, number, window and location of each limit are shown in words (E5)."""
     shown = call(data, "limits", "show")
     limits = shown["limits"]
     assert isinstance(limits, list)
@@ -125,14 +125,14 @@ def test_counters_of_a_target_or_an_account(counted: Path) -> None:
 
 
 def test_a_reset_of_an_account_forgets_what_is_bound_to_it(counted: Path) -> None:
-    """All counts of its number and its address end, those of others stay."""
+    """All counters of its number and its address are reset, those of others stay."""
     assert call(counted, "limits", "reset", "1000001")["forgotten"] == 4
     assert rows(counted, "1000001") == []
     assert [row["count"] for row in rows(counted, OTHER)] == [4]
 
 
 def test_a_reset_of_one_target(counted: Path) -> None:
-    """The number alone; the address of the same account keeps its counts."""
+    """Only the number is reset; the address of the same account keeps its counters."""
     assert call(counted, "limits", "reset", PHONE)["forgotten"] == 3
     assert rows(counted, PHONE) == []
     assert [row["count"] for row in rows(counted, EMAIL)] == [2]
@@ -142,7 +142,7 @@ def test_a_reset_of_one_target(counted: Path) -> None:
     "target", ["203.0.113.9", "203.0.113.0/24", "2001:db8::1", "2001:db8::/48"]
 )
 def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
-    """What processes count in memory they forget when they next look."""
+    """Processes reset their in-memory counters when they check next."""
     assert call(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
     begun, line = events((data / "operators.log").read_text("utf-8"))
     assert begun["result"] == "begun"
@@ -151,7 +151,7 @@ def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
 
 
 def test_a_reset_is_written_down_masked(counted: Path) -> None:
-    """The line names the reset target, masked (security L1, L2)."""
+    """The log line names the reset target, masked (security L1, L2)."""
     run(counted, "limits", "reset", PHONE)
     line = events((counted / "operators.log").read_text("utf-8"))[-1]
     assert (line["event"], line["target"]) == ("operator-limits-reset", "139****0001")
@@ -160,12 +160,12 @@ def test_a_reset_is_written_down_masked(counted: Path) -> None:
 @pytest.mark.parametrize("target", ["", "x", "110", "203.0.0.0/8", "2001:db8::/32", "9999999999"])
 @pytest.mark.parametrize("act", ["show", "reset"])
 def test_what_is_no_target_is_refused(data: Path, act: str, target: str) -> None:
-    """In words, and nothing is done."""
+    """An invalid target is refused with an explanation, and nothing is reset."""
     assert refused(data, "limits", act, target)
 
 
 def test_notices_are_shown_with_their_limits_and_forgotten(data: Path) -> None:
-    """They are fixed and no setting's; of minor kinds there are fewer (X4)."""
+    """They are fixed, not set; minor kinds have lower ones (X4)."""
     subject = notices_key("email", EMAIL)
     count(data, subject + "notice-phone-changed", notice_limits("notice-phone-changed")[0], 5)
     count(data, subject + SESSION_ENDED_NOTICE, notice_limits(SESSION_ENDED_NOTICE)[0], 1)

@@ -14,7 +14,7 @@ runner = CliRunner()
 
 
 def test_version() -> None:
-    """The versions of the program and of Python stand on one line."""
+    """One line has the versions of the program and of Python."""
     result = runner.invoke(app, ["version"])
     assert result.exit_code == 0
     assert result.stdout == f"hupan {__version__} (Python {platform.python_version()})\n"
@@ -22,7 +22,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["config", "nonsense"], ["version", "--x"]])
 def test_what_is_not_a_command_is_refused(arguments: list[str]) -> None:
-    """A wrong command line ends with status 2 and a word about it."""
+    """A usage error ends with status 2 and a message."""
     result = runner.invoke(app, arguments)
     assert result.exit_code == 2
     assert "错误：没有" in result.stderr
@@ -30,12 +30,12 @@ def test_what_is_not_a_command_is_refused(arguments: list[str]) -> None:
 
 
 def test_version_is_an_option_too() -> None:
-    """As most programs have it."""
+    """`--version` works as in most programs."""
     assert runner.invoke(app, ["--version"]).stdout == runner.invoke(app, ["version"]).stdout
 
 
 def test_version_loads_nothing_heavy() -> None:
-    """A short command does not wait for the libraries of a long one."""
+    """A short command does not import the libraries of a long one."""
     script = (
         "import sys; from hupan.cli.main import main; sys.argv = ['hupan', 'version']\n"
         "try: main()\n"

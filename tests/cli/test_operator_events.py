@@ -1,4 +1,4 @@
-"""Operators' acts are logged next to the data (security L2)."""
+"""Operator commands are logged next to the data (security L2)."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 
 
 def test_every_act_is_written_down(data: Path) -> None:
-    """Operator, act and account are logged; numbers masked, passwords missing (security L1, L2)."""
+    """Operator, command and account are logged; numbers masked, no passwords (security L1, L2)."""
     create = ("account", "create", "--phone", PHONE, "--email", EMAIL, "--password")
     call(data, *create, stdin=f"{PASSWORD}\n")
     for arguments in ACTS.values():
@@ -56,7 +56,7 @@ def test_every_act_is_written_down(data: Path) -> None:
 def test_an_import_that_another_one_overtook_is_written_down(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under the reason that docs/events.md promises: the name of the error (security L2)."""
+    """The reason is the error name that docs/events.md promises (security L2)."""
 
     def overtaken(_database: object) -> object:
         raise Overtaken
@@ -69,7 +69,7 @@ def test_an_import_that_another_one_overtook_is_written_down(
 
 
 def test_the_end_of_an_account_is_written_down(data: Path) -> None:
-    """And the undoing of a change, well or not (security L2)."""
+    """The undoing of a change is logged too, successful or not (security L2)."""
     call(data, "account", "create", "--phone", PHONE)
     refused(data, "account", "undo", WHO, "1")
     run(data, "account", "delete", PHONE, "--yes")
@@ -80,7 +80,7 @@ def test_the_end_of_an_account_is_written_down(data: Path) -> None:
 
 
 def test_imports_are_written_down(data: Path, tmp_path: Path) -> None:
-    """Also what was refused."""
+    """Refused imports are logged too."""
     good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
     good.write_text(
         '{"chatId": "12345678", "chatType": "3", "headcount": "123", "nickname": "bot"}\n', "utf-8"
@@ -97,7 +97,7 @@ def test_imports_are_written_down(data: Path, tmp_path: Path) -> None:
 
 
 def test_looking_is_not_written_down(data: Path) -> None:
-    """Lists, records and what holds now leave no line."""
+    """Lists, records and the current state are not logged."""
     call(data, "account", "create")
     for arguments in [
         ("account", "show", WHO),
@@ -113,7 +113,7 @@ def test_looking_is_not_written_down(data: Path) -> None:
 
 
 def test_a_refusal_names_its_reason(data: Path) -> None:
-    """An account that is not there is named as it was asked for, and masked."""
+    """An unknown account is logged as it was requested, masked."""
     refused(data, "account", "unban", "13900000002")
     refused(data, "account", "unban", "x\r\n\x1b[2J event=forged")
     assert [(line["target"], line["reason"]) for line in written(data)] == [
@@ -134,20 +134,20 @@ def test_no_act_without_its_line(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:
-    """A mistaken folder is not filled."""
+    """A mistaken folder gets no file."""
     run(tmp_path / "wrong", "account", "unban", WHO)
     assert not (tmp_path / "wrong").exists()
 
 
 @pytest.mark.parametrize("who", ["1000001", "9999999999"])
 def test_an_id_is_shown(data: Path, who: str) -> None:
-    """An account's id is no secret."""
+    """An account's id is not secret."""
     run(data, "account", "unban", who)
     assert written(data)[0]["target"] == who
 
 
 def test_a_line_says_what_was_done(data: Path) -> None:
-    """Reason, end, amount and medal of an act, and what came of it (security L2)."""
+    """The line has reason, end, amount, medal and result of the command (security L2)."""
     call(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
     run(data, "medal", "define", "old", "--sort", "4")
     ban = ("account", "ban", WHO, "--reason", "spam again")
@@ -204,7 +204,7 @@ def test_free_text_is_masked(data: Path) -> None:
 
 
 def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
-    """Its first line is there before, and both have one number (security L2)."""
+    """Its first line is written before, and both lines have the same number (security L2)."""
     call(data, "account", "create")
     begun, done = all_lines(data)
     assert (begun["result"], done["result"]) == ("begun", "ok")
@@ -215,7 +215,7 @@ def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
 def test_the_operator_is_the_user_of_the_kernel(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment's claims are at most logged next to the kernel's user (security L2)."""
+    """The environment's user name is at most logged next to the kernel's user (security L2)."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody")
     monkeypatch.setenv("SUDO_USER", "alice")
@@ -230,7 +230,7 @@ def test_the_operator_is_the_user_of_the_kernel(
 
 
 def test_a_cut_line_forges_no_other(data: Path) -> None:
-    """After a line that a full disk cut off the next one starts on a new line."""
+    """After a line truncated by a full disk, the next one starts on a new line."""
     (data / "operators.log").write_text("2026-01-01T00:00:00Z INFO hupan.auth event=oper", "utf-8")
     call(data, "account", "create")
     assert [line["event"] for line in all_lines(data)[1:]] == ["operator-create"] * 2
@@ -238,7 +238,7 @@ def test_a_cut_line_forges_no_other(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is done where the first line cannot be written whole (security L2)."""
+    """Nothing is done if the first line cannot be written completely (security L2)."""
     call(data, "account", "create")
 
     def write(_descriptor: int, _text: bytes) -> int:
@@ -269,7 +269,7 @@ def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> None:
-    """`database create`, `accept-writes` and `accept-key`; a mistaken folder is not filled."""
+    """These are `database create`, `accept-writes`, `accept-key`; a wrong folder gets no file."""
     for command in ("accept-writes", "accept-key"):
         assert run(tmp_path / "wrong", "database", command).exit_code == 1
     assert not (tmp_path / "wrong").exists()
@@ -286,13 +286,13 @@ def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> Non
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
 def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
-    """What a command of root creates in a service's folder belongs to the service (security L3)."""
+    """Files that root's command creates in a service's folder belong to the service (L3)."""
     folder = tmp_path / "data"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
     assert run(folder, "database", "migrate").exit_code == 0
     call(folder, "account", "create", "--phone", PHONE)
-    run(folder, "account", "delete", PHONE, "--yes")  # which needs, and makes, the server's key
+    run(folder, "account", "delete", PHONE, "--yes")  # this needs, and creates, the server's key
     made = {path.name: path.stat().st_uid for path in folder.iterdir()}
     assert set(made) >= {"operators.log", "hupan.db", "hupan.db.lock", "secret.key"}
     assert set(made.values()) == {NOBODY}
@@ -310,7 +310,7 @@ def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
 def test_files_of_root_keep_their_owner(
     tmp_path: Path, link: Callable[[Path, Path], None], name: str
 ) -> None:
-    """A link that the service makes to a file of root does not change its owner (L3)."""
+    """A service's link to a file of root does not change the file's owner (L3)."""
     folder, own = tmp_path / "data", tmp_path / "own"
     folder.mkdir()
     own.touch(0o600)

@@ -1,4 +1,4 @@
-"""What a command refuses is said in the language of the terminal alone (names.md rule 9)."""
+"""Refusals of commands are only in the language of the terminal (names.md rule 9)."""
 
 import json
 import os
@@ -29,7 +29,7 @@ print(json.dumps(told))
 
 
 def cases(folder: Path) -> list[tuple[list[str], dict[str, str]]]:
-    """Commands with their variables; each meets an error of the system or of a library."""
+    """Return commands with their variables; each meets an error of the system or a library."""
     files: dict[str, str | bytes] = {
         "broken.toml": "port = ?\n",
         "twice.toml": "port = 1\nport = 2\n",
@@ -71,7 +71,7 @@ def cases(folder: Path) -> list[tuple[list[str], dict[str, str]]]:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_refusal_is_in_one_language(tmp_path: Path, language: str) -> None:
-    """Files, folders, settings and databases that cannot be used (rule 9)."""
+    """This covers files, folders, settings and databases that cannot be used (rule 9)."""
     asked = cases(tmp_path)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("HUPAN_")

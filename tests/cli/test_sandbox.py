@@ -1,4 +1,4 @@
-"""`hupan sandbox` as it is started: its address, its folder, what it prints."""
+"""`hupan sandbox` as started by a user: its address, its folder, its output."""
 
 import io
 import json
@@ -27,11 +27,11 @@ from tests.support.servers import Server
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 WAIT_SECONDS = 60.0
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the test is about its warning
 
 
 def says(server: Server, text: str) -> bool:
-    """Return whether a server writes a text, which may come after its answers."""
+    """Return whether a server prints a text, possibly after its responses."""
     deadline = time.monotonic() + WAIT_SECONDS
     while text not in server.output() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -39,7 +39,7 @@ def says(server: Server, text: str) -> bool:
 
 
 def test_an_open_address_is_warned_of() -> None:
-    """The start warns that any client that reaches it reads the codes (design 8)."""
+    """The start warns that every client that reaches it can read the codes (design 8)."""
     with Server("sandbox", "--host", EVERYWHERE) as server:
         assert says(server, "任何人都可读取全部验证码")
     with Server("sandbox", "--host", EVERYWHERE, environment={"HUPAN_LANG": "en"}) as server:
@@ -48,7 +48,7 @@ def test_an_open_address_is_warned_of() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_loopback_address_is_not(host: str) -> None:
-    """A loopback address, the default too, has no warning."""
+    """A loopback address, including the default, gets no warning."""
     with Server("sandbox", "--host", host) as server:
         assert "⚠" not in server.output()
 
@@ -62,12 +62,12 @@ def test_an_allowed_host_is_a_name(name: str) -> None:
 
 
 def test_codes_are_printed_once() -> None:
-    """On the terminal, each code in one line of one language; not with --quiet."""
+    """Each code is one line on the terminal, in one language; --quiet prints none."""
     with Server("sandbox") as server, WireClient(server) as wire:
         phone, email = wire.fresh_phone(), wire.fresh_email()
         code = wire.sms_code(phone)
         wire.ask_email(email)
-        mailed = wire.next_letter("email", email, set()).code
+        mailed = wire.next_message("email", email, set()).code
         assert says(server, mailed)
         lines = server.output().splitlines()
         assert lines.count(f"短信  {phone}  验证码 {code}") == 1
@@ -78,16 +78,16 @@ def test_codes_are_printed_once() -> None:
 
 
 class Stuck(io.StringIO):
-    """A terminal that takes nothing."""
+    """A terminal that accepts no output."""
 
     def write(self, _text: str) -> int:
-        """Wait for good."""
+        """Wait forever."""
         while True:
             time.sleep(60)
 
 
 def test_printing_never_waits() -> None:
-    """A stopped terminal stops no sandbox, and fills no memory (security X6)."""
+    """A blocked terminal neither stops the sandbox nor fills memory (security X6)."""
     printer = CodePrinter(Stuck(), english=True)
     entry = CapturedMessage(1, "sms", "13900000001", "code", "123456", "", 0)
     for _ in range(3 * MAX_QUEUED_LINES):
@@ -98,7 +98,7 @@ def test_printing_never_waits() -> None:
 def test_a_killed_sandbox_leaves_nothing_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next start removes its folder, and touches no other."""
+    """The next start removes its folder, and no other."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     other = tmp_path / f"{FOLDER_PREFIX}just-being-made"
     other.mkdir()
@@ -125,7 +125,7 @@ def test_a_killed_sandbox_leaves_nothing_for_good(
 
 
 def test_a_folder_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the same process looks; its lock goes with it."""
+    """The lock works within the same process too, and ends with it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with temporary_data_folder() as folder:
         remove_abandoned_folders(tmp_path)
@@ -138,7 +138,7 @@ def test_a_folder_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def start(*arguments: str, lang: str = "en") -> "subprocess.Popen[str]":
-    """Start a sandbox as a program would."""
+    """Start a sandbox as a script would."""
     return subprocess.Popen(  # noqa: S603 - our own executable
         [str(Path(sys.executable).with_name("hupan")), "sandbox", "--port", "0", *arguments],
         stdout=subprocess.PIPE,
@@ -152,7 +152,7 @@ TERMINAL_COLUMNS: Final = 80
 
 
 def test_it_says_three_things_to_act_on() -> None:
-    """The pages, the base URL, how to sign in, and nothing opens by itself (K-1)."""
+    """It prints the pages, the base URL, how to sign in, and opens no browser (K-1)."""
     for lang, words in (("en", ("pages", "base URL", "sign in")), ("zh", ("页面", "接口", "登录"))):
         process = start(lang=lang)
         assert process.stdout is not None
@@ -166,7 +166,7 @@ def test_it_says_three_things_to_act_on() -> None:
 
 
 def test_programs_read_where_it_runs(tmp_path: Path) -> None:
-    """One line of JSON when it is ready, and the same in a file that goes with it (K-1)."""
+    """A line of JSON is printed when it is ready, and a file has the same until it stops (K-1)."""
     ready = tmp_path / "ready.json"
     ready.write_text("of an earlier one")
     process = start("--json", "--ready-file", str(ready), "--seed", "lake")
@@ -189,7 +189,7 @@ def test_programs_read_where_it_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["not JSON", "[]", '{"pid": 1}'])
 def test_what_another_wrote_to_a_ready_file_stays(tmp_path: Path, content: str) -> None:
-    """The end of a sandbox is no accident, and takes its own file alone (K-1)."""
+    """A stopping sandbox removes only its own file, and does not fail (K-1)."""
     path = tmp_path / "ready.json"
     with ready_file(path):
         path.write_text(content)
@@ -197,7 +197,7 @@ def test_what_another_wrote_to_a_ready_file_stays(tmp_path: Path, content: str) 
 
 
 def test_a_ready_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """Before anything starts, and a folder is left as it is (K-1)."""
+    """The refusal comes before anything starts, and leaves the folder unchanged (K-1)."""
     for path in (tmp_path, tmp_path / "nowhere" / "ready.json"):
         result = CliRunner().invoke(app, ["sandbox", "--ready-file", str(path)])
         assert result.exit_code == 2
@@ -229,7 +229,7 @@ def test_packs_are_named_in_the_help() -> None:
 
 
 def test_a_browser_is_opened_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a machine without one says so instead of failing (K-1)."""
+    """A machine without a browser reports that instead of failing (K-1)."""
     opened: queue.Queue[str] = queue.Queue()
 
     def note(url: str) -> bool:

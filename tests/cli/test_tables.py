@@ -28,7 +28,7 @@ ROW = {
 def test_no_line_is_wider_than_the_terminal(
     width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ids and numbers stay whole; long texts go on in the next line, and nothing is left out."""
+    """Ids and numbers stay whole; long texts are wrapped, and nothing is left out."""
     monkeypatch.setenv("COLUMNS", str(width))
     print_table(COLUMNS, [ROW, ROW], wide=wide)
     shown = capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_no_line_is_wider_than_the_terminal(
 def test_a_table_has_its_headings_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where the terminal is wide enough for one; its columns stand below each other in cells."""
+    """A wide table has one heading row, and its columns align by terminal cells."""
     monkeypatch.setenv("COLUMNS", "80")
     print_table(COLUMNS, [ROW, ROW])
     head, rule, first, *_ = capsys.readouterr().out.splitlines()

@@ -40,19 +40,19 @@ PASSWORD = "a lake at seven in the morning"
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Which of the two."""
+    """Return which of the two clients a test uses."""
     kind: Kind = request.param
     return kind
 
 
 @pytest.fixture
 def driver(kind: Kind, sandbox: Server) -> AsyncSandbox:
-    """What drives the sandbox that all tests share."""
+    """Return the driver of the sandbox that all tests share."""
     return make_sandbox(kind, sandbox.url)
 
 
 async def email_code(driver: AsyncSandbox, client: AsyncClient, email: str) -> str:
-    """Ask for a code by e-mail and return it."""
+    """Request a code by e-mail and return it."""
     captcha = await client.create_captcha()
     answer = await driver.outbox.code(captcha.id)
     await client.send_email_code(email, captcha.id, answer)
@@ -60,7 +60,7 @@ async def email_code(driver: AsyncSandbox, client: AsyncClient, email: str) -> s
 
 
 async def sms_code(driver: AsyncSandbox, client: AsyncClient, phone: str) -> str:
-    """Ask for a code by SMS and return it."""
+    """Request a code by SMS and return it."""
     captcha = await client.create_captcha()
     await client.send_sms_code(phone, captcha.id, await driver.outbox.code(captcha.id))
     return await driver.outbox.code(phone)
@@ -119,7 +119,7 @@ async def test_an_account_with_everything(driver: AsyncSandbox, wire: WireClient
 
 
 async def test_edits(driver: AsyncSandbox) -> None:
-    """What was saved is read; what is None stays as it is, "" and 0 clear (wire.md 4)."""
+    """Saved values are read back; None leaves a value, "" and 0 clear it (wire.md 4)."""
     async with driver:
         client = driver.client(await driver.accounts.create())
         await client.edit_nickname("湖畔")
@@ -183,7 +183,7 @@ async def test_a_first_phone(driver: AsyncSandbox, wire: WireClient) -> None:
 
 
 async def test_refusals(driver: AsyncSandbox, wire: WireClient) -> None:
-    """Each is its own class, with its code and both texts, in every form of the answer."""
+    """Each refusal has its own class, with its code and both texts, in every response format."""
     async with driver:
         client = driver.client(await driver.accounts.create())
         banned = await driver.accounts.create(ban_days=3, ban_reason="刷屏")
@@ -215,7 +215,7 @@ async def test_refusals(driver: AsyncSandbox, wire: WireClient) -> None:
 
 
 async def test_the_first_screen(driver: AsyncSandbox) -> None:
-    """Lists are empty, and what the server says of itself is read (wire.md 8.2, 8.3)."""
+    """Lists are empty, and the server's information is read (wire.md 8.2, 8.3)."""
     async with driver:
         client = driver.client(await driver.accounts.create())
         conversations = await client.list_conversations()
@@ -248,7 +248,7 @@ async def test_the_first_screen(driver: AsyncSandbox) -> None:
 
 
 async def test_discovery_and_shop(driver: AsyncSandbox, wire: WireClient) -> None:
-    """What is empty is empty, and unknown ids are refused or empty as the contract says."""
+    """Lists are empty; unknown ids are refused or give an empty list, as the contract says."""
     async with driver:
         await driver.seed("discovery", 3)
         account = await driver.accounts.create(nickname="findme")
@@ -294,7 +294,7 @@ async def test_clock_and_reset(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_faults(kind: Kind, emptied_sandbox: Server) -> None:
-    """They occur as requested, count, and are gone after a reset."""
+    """Faults occur and are counted as requested, and a reset removes them."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         client = driver.client(await driver.accounts.create())
@@ -317,13 +317,13 @@ async def test_faults(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 def fetch(method: str, url: str) -> httpx.Response:
-    """Send a request as a client does that is not this one."""
+    """Send a request as another client does."""
     return httpx.request(method, url, trust_env=False)
 
 
 @pytest.mark.slow
 async def test_rules(kind: Kind, emptied_sandbox: Server) -> None:
-    """Paths that Hupan does not serve are counted, and answered as a rule says."""
+    """Paths that Hupan does not serve are counted, and answered by the rules."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         await driver.requests.clear()
@@ -374,7 +374,7 @@ async def test_pictures(driver: AsyncSandbox) -> None:
 
 
 async def test_a_frozen_clock(kind: Kind, emptied_sandbox: Server) -> None:
-    """It stands until it is advanced, and lists what is pending."""
+    """The clock stands still until it is advanced, and lists what is pending."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         frozen = await driver.clock.freeze()
@@ -391,7 +391,7 @@ async def test_a_frozen_clock(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
-    """It has what was sent and answered, decoded, with what is wrong marked at its place."""
+    """The journal has decoded requests and responses, and marks errors where they occur."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         account = await driver.accounts.create(nickname="湖")
@@ -415,7 +415,7 @@ async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
-    """A snapshot restores what was saved, also from a file, after any changes."""
+    """A snapshot restores the saved state, from a file too, after any changes."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         name = f"before-{kind}"
@@ -438,7 +438,7 @@ async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_no_listener(kind: Kind) -> None:
-    """No answer is a separate error, with a message."""
+    """A missing server has its own error class, with a message."""
     async with make_client(kind, "http://127.0.0.1:9") as client:
         with pytest.raises(Exception, match=r"no answer from http://127\.0\.0\.1:9: ConnectError"):
             await client.get_own_info()

@@ -1,4 +1,4 @@
-"""What `make dist` builds: the same bytes each time, and whole without the checkout (kit K-1)."""
+"""What `make dist` builds is reproducible, and complete without the checkout (kit K-1)."""
 
 import json
 import subprocess
@@ -31,19 +31,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what was built."""
+    """Build everything into a folder and return it."""
     folder = tmp_path_factory.mktemp("dist")
     main(folder)
     return folder
 
 
 def wheel(dist: Path, name: str) -> Path:
-    """The wheel of a project."""
+    """Return the wheel of a project."""
     return dist / f"{name}-{__version__}-py3-none-any.whl"
 
 
 def test_twice_the_same_bytes(dist: Path, tmp_path: Path) -> None:
-    """Two builds are equal, and so is a wheel that is built from the sdist alone."""
+    """Two builds are equal, and so is a wheel built from the sdist alone."""
     main(tmp_path / "again")
     built = {path.name: path.read_bytes() for path in dist.iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == built
@@ -57,7 +57,7 @@ def test_twice_the_same_bytes(dist: Path, tmp_path: Path) -> None:
 
 
 def test_the_parts_have_one_version() -> None:
-    """It is read from one place."""
+    """The version is read from one place."""
     assert len(PROJECTS) == len(NAMES)
     for project in PROJECTS:
         text = (project / "pyproject.toml").read_text("utf-8")
@@ -67,12 +67,12 @@ def test_the_parts_have_one_version() -> None:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine whose index has what the packages say they need, and no more."""
+    """Return a machine whose index has only the packages' declared requirements."""
     return Machine(tmp_path_factory.mktemp("machine"), ["hupan", "hupan-client", "pytest-hupan"])
 
 
 def environment(machine: Machine, dist: Path, folder: Path, *names: str) -> Path:
-    """An environment with some of the wheels; return the folder of its commands."""
+    """Make an environment with some of the wheels; return the folder of its commands."""
     machine.run("uv", "venv", "-q", folder)
     wheels = [wheel(dist, name) for name in names]
     machine.run("uv", "pip", "install", "-q", "--python", folder / "bin/python", *wheels)
@@ -99,14 +99,14 @@ def test_the_server_stands_alone(dist: Path, machine: Machine, tmp_path: Path) -
 
 
 def test_it_runs_without_being_installed(dist: Path, machine: Machine) -> None:
-    """`uvx` runs the wheel in an environment that it throws away."""
+    """`uvx` runs the wheel in a temporary environment."""
     shown = machine.run("uvx", "-q", "--from", wheel(dist, "hupan"), "hupan", "--version")
     assert __version__ in shown
     assert not (machine.commands / "hupan").exists()
 
 
 def test_the_client_stands_alone(dist: Path, machine: Machine, tmp_path: Path) -> None:
-    """It needs three libraries, and neither the server nor protobuf."""
+    """The client needs three libraries, and neither the server nor protobuf."""
     commands = environment(machine, dist, tmp_path / "environment", "hupan_client")
     python = commands / "python"
     installed = machine.run("uv", "pip", "freeze", "-q", "--python", python).lower()
@@ -121,7 +121,7 @@ def test_the_client_stands_alone(dist: Path, machine: Machine, tmp_path: Path) -
 
 
 def test_the_plugin_is_found(dist: Path, machine: Machine, tmp_path: Path) -> None:
-    """Installing the three wheels is all that a project has to do."""
+    """A project only has to install the three wheels."""
     commands = environment(machine, dist, tmp_path / "environment", *NAMES)
     project = tmp_path / "project"
     project.mkdir()

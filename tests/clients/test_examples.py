@@ -1,4 +1,4 @@
-"""The examples of the client and of the pages about it run as they stand."""
+"""The examples of the client and of its pages run unchanged."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ TOLD = {
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: str(path.name))
 def test_it_runs(path: Path, sandbox: Server) -> None:
-    """Each prints what it is about."""
+    """Each example prints what it is about."""
     done = subprocess.run(  # noqa: S603 - our own example
         [sys.executable, "-W", "error", "-X", "utf8", path, sandbox.url],
         capture_output=True,
@@ -42,7 +42,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def examples(page: str) -> list[str]:
-    """The Python blocks of a page."""
+    """Return the Python blocks of a page."""
     return BLOCK.findall((ROOT / page).read_text("utf-8"))
 
 
@@ -50,7 +50,7 @@ def examples(page: str) -> list[str]:
 def test_the_readme_begins_with_three_lines(
     page: str, emptied_sandbox: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first example of both READMEs is three lines, and they sign in."""
+    """The first example of both READMEs is three lines that sign in."""
     example = examples(page)[0]
     assert len(example.replace("\n\n", "\n").splitlines()) == 3
     vars(play(example, emptied_sandbox)["client"])["_http"].close()
@@ -60,7 +60,7 @@ def test_the_readme_begins_with_three_lines(
 def test_the_page_of_the_client(
     emptied_sandbox: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its examples follow each other: a first sign-in, a login by e-mail, a socket."""
+    """Its examples run in order: a first sign-in, a login by e-mail, a socket."""
     first, by_email, on_a_socket = examples("clients/hupan-client/README.md")
     with Sandbox(emptied_sandbox.url) as driver:
         driver.reset()

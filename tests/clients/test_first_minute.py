@@ -1,4 +1,4 @@
-"""From nothing to a sign-in from another author's client, by the README alone (kit K-15)."""
+"""From nothing to a sign-in with a third-party client, with the README alone (kit K-15)."""
 
 import re
 import subprocess
@@ -44,12 +44,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine whose index has what Hupan needs to be built and to run."""
+    """Return a machine whose index has what Hupan needs to be built and to run."""
     return Machine(tmp_path_factory.mktemp("machine"), ["hupan", "hatchling"])
 
 
 def commands_of(page: str) -> list[str]:
-    """The commands of the README from the installation to the client."""
+    """Return the commands of the README from the installation to the client."""
     blocks = re.findall(
         r"^```sh\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -59,13 +59,13 @@ def commands_of(page: str) -> list[str]:
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_three_commands_at_most(page: str) -> None:
-    """Both READMEs have the same ones."""
+    """Both READMEs have the same commands, and no more than three."""
     assert commands_of(page) == commands_of("README.md")
     assert len(commands_of(page)) <= MAX_COMMANDS
 
 
 def test_the_other_ways(machine: Machine) -> None:
-    """What the README says of `uvx` is true as well, and nothing is installed by it."""
+    """The README's `uvx` command works as well, and installs nothing."""
     command = "uvx --from . hupan"
     assert f"`{command} sandbox`" in (ROOT / "README.md").read_text("utf-8")
     assert __version__ in machine.shell(f"{command} --version", folder=ROOT)
@@ -73,13 +73,13 @@ def test_the_other_ways(machine: Machine) -> None:
 
 
 def test_the_first_sign_in(machine: Machine) -> None:
-    """The commands run as they stand, and the client signs in with codes that a person looks up."""
+    """The commands run unchanged, and the client signs in with codes that the user looks up."""
     *installing, running = commands_of("README.md")
     for command in installing:
         machine.shell(command, folder=ROOT)
     assert __version__ in machine.run("hupan", "--version")
     (machine.home / "their_client.py").write_text(THEIR_CLIENT, "utf-8")
-    with subprocess.Popen(  # noqa: S602 - the line of the README, as it stands
+    with subprocess.Popen(  # noqa: S602 - the README's own line
         running,
         shell=True,
         cwd=machine.home,
@@ -97,7 +97,7 @@ def test_the_first_sign_in(machine: Machine) -> None:
 
 
 def read_until(client: "subprocess.Popen[str]", pattern: str) -> str:
-    """Return what a terminal says that matches."""
+    """Read a terminal until its output matches, and return the match."""
     assert client.stderr is not None
     for line in client.stderr:
         if found := re.search(pattern, line):
@@ -106,7 +106,7 @@ def read_until(client: "subprocess.Popen[str]", pattern: str) -> str:
 
 
 def answer_prompt(client: "subprocess.Popen[str]", pattern: str, outbox: str) -> str:
-    """Type what the outbox has for the number or the captcha that a prompt names."""
+    """Type the outbox's answer for the number or the captcha that a prompt names."""
     assert client.stdout is not None
     assert client.stdin is not None
     shown = ""

@@ -1,4 +1,4 @@
-"""What the client sends and reads, as literal bytes that never passed through the contract."""
+"""What the client sends and reads, as literal bytes that never pass through the contract."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ Use = Callable[[AsyncClient], Awaitable[object]]
 
 
 class Golden(NamedTuple):
-    """A request, the answer to it, and what is read."""
+    """A request, its response, and what the client reads from it."""
 
     use: Use
     request: str
@@ -40,14 +40,14 @@ class Golden(NamedTuple):
 
 
 def answering(body: bytes, content_type: str, status: int = 200) -> Handler:
-    """A server with one answer."""
+    """Start a server with one response."""
     headers = {"content-type": content_type, "x-request-id": "5", "x-result": "refused"}
     return lambda _request: httpx.Response(status, headers=headers, content=body)
 
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Which of the two."""
+    """Return which of the two clients a test uses."""
     kind: Kind = request.param
     return kind
 
@@ -296,7 +296,7 @@ async def played(golden: Golden, kind: Kind, answer: bytes, content_type: str) -
 
 @pytest.mark.parametrize("name", PROTOBUF_GOLDENS)
 async def test_protobuf(kind: Kind, name: str) -> None:
-    """Bytes of a request and its answer, by the field numbers of wire.md 3."""
+    """Request and response have the field numbers of wire.md 3."""
     golden = PROTOBUF_GOLDENS[name]
     request = await played(golden, kind, bytes.fromhex(golden.answer), PROTOBUF)
     assert request.content == bytes.fromhex(golden.body)
@@ -307,7 +307,7 @@ async def test_protobuf(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("name", JSON_GOLDENS)
 async def test_json(kind: Kind, name: str) -> None:
-    """Keys as in wire.md 4; an unknown key is ignored."""
+    """Keys are those of wire.md 4; an unknown key is ignored."""
     golden = JSON_GOLDENS[name]
     data = f', "data": {golden.answer}' if golden.answer else ""
     answer = f'{{"code": 1, "msg": "success"{data}}}'.encode()
@@ -318,7 +318,7 @@ async def test_json(kind: Kind, name: str) -> None:
 
 
 async def test_the_token_stays_home(kind: Kind) -> None:
-    """A login does not send the token of another session along (wire.md 7)."""
+    """A login does not send the token of another session (wire.md 7)."""
     golden = JSON_GOLDENS["email-login"]
     answer = f'{{"code": 1, "msg": "success", "data": {golden.answer}}}'.encode()
     request = await played(golden, kind, answer, JSON)
@@ -342,7 +342,7 @@ UPLOAD_ANSWERS = {
 
 
 async def test_uploads(kind: Kind) -> None:
-    """A form of token, key and file, without the session's token (wire.md 8.4)."""
+    """An upload is a form of token, key and file, without the session's token (wire.md 8.4)."""
     sent: dict[str, httpx.Request] = {}
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -369,7 +369,7 @@ async def test_uploads(kind: Kind) -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"error": 1}', b'{"key": 1}', b"[" * 5000])
 @pytest.mark.parametrize("status", [200, 401])
 async def test_an_upload_that_is_not_answered(kind: Kind, body: bytes, status: int) -> None:
-    """What is neither a success nor an error of an upload host is unreadable."""
+    """A response that is neither success nor error of an upload host is unreadable."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/media/upload":
@@ -409,7 +409,7 @@ REFUSALS: list[tuple[Any, int, str, dict[str, object]]] = [
 
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: str(case[2]))
 async def test_refusals(kind: Kind, case: tuple[Any, int, str, dict[str, object]]) -> None:
-    """The class of the code, both texts, and what the text names, in JSON and in protobuf."""
+    """A refusal has its class, both texts, and what the text names, in JSON and in protobuf."""
     refusal_type, code, text, expected = case
     encoded = text.encode()
     status = b"\x08\x05\x10" + varint(code) + b"\x1a" + varint(len(encoded)) + encoded
@@ -430,7 +430,7 @@ async def test_refusals(kind: Kind, case: tuple[Any, int, str, dict[str, object]
 
 
 def varint(value: int) -> bytes:
-    """A number as protobuf has it; a negative one has ten bytes."""
+    """Return a number in protobuf's encoding; a negative one has ten bytes."""
     value &= 2**64 - 1
     encoded = b""
     while value > 127:
@@ -463,7 +463,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 async def test_what_is_no_answer(kind: Kind, name: str) -> None:
-    """Anything else that a server, a proxy or a fault sends is one separate error."""
+    """Any other response of a server, a proxy or a fault is one separate error."""
     body, content_type, status = UNREADABLE[name]
     async with make_client(kind, URL, answering(body, content_type, status)) as client:
         with pytest.raises(UnreadableAnswer) as unreadable:
@@ -473,7 +473,7 @@ async def test_what_is_no_answer(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("data", ["", "{}", "null", '{"token": 1}', '{"token": "a\\r\\nb: c"}'])
 async def test_a_login_without_token(kind: Kind, data: str) -> None:
-    """What is no token is not kept, least of all what would add a header."""
+    """A malformed token is not kept, least of all one that would add a header."""
     key = f', "data": {data}' if data else ""
     body = f'{{"code": 1, "msg": "success"{key}}}'.encode()
     async with make_client(kind, URL, answering(body, JSON)) as client:
@@ -492,7 +492,7 @@ async def test_other_statuses(kind: Kind) -> None:
 
 
 async def test_an_answer_without_end(kind: Kind) -> None:
-    """No more is read than the contract can have."""
+    """The client reads no more than the contract's largest response."""
     body = b'{"code": 1, "msg": "' + b"x" * 9_000_000
     async with make_client(kind, URL, answering(body, JSON)) as client:
         with pytest.raises(UnreadableAnswer, match="too large"):
@@ -503,13 +503,13 @@ async def test_an_answer_without_end(kind: Kind) -> None:
     "url", ["127.0.0.1:8480", "ftp://a", "http://", "http://u:p@a", "http://a?b"]
 )
 def test_what_is_no_url(url: str) -> None:
-    """It is said at once, not with the first request."""
+    """An invalid URL is refused at once, not with the first request."""
     with pytest.raises(ValueError, match="the url must"):
         make_client("sync", url)
 
 
 @pytest.mark.parametrize("token", ["a b", "a\r\nb: c", "令牌", "\x00"])
 def test_what_is_no_token(token: str) -> None:
-    """It would be another header, or none."""
+    """An invalid token is refused: it would become another header, or none."""
     with pytest.raises(ValueError, match="a token has no blanks"):
         make_client("sync", URL, token=token)

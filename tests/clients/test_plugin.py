@@ -90,13 +90,13 @@ pytestmark = pytest.mark.slow
 
 
 def command(*arguments: str) -> list[str]:
-    """A run of pytest that minds warnings, with no other plugin than is named."""
+    """Return the command of a pytest run with warnings as errors and only the named plugins."""
     options = ["-W", "error", "-p", "no:cacheprovider", "-p", "pytest_hupan.plugin"]
     return [sys.executable, "-m", "pytest", *options, *arguments]
 
 
 def environment() -> dict[str, str]:
-    """The variables of a run that is no worker of this one."""
+    """Return the variables of a run that is no worker of this one."""
     kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST_")}
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
@@ -128,13 +128,13 @@ def test_each_worker_has_its_own_sandbox(tmp_path: Path) -> None:
 
 
 def test_a_run_that_does_not_use_it_imports_nothing(tmp_path: Path) -> None:
-    """Neither client nor server is imported, and no sandbox starts."""
+    """It imports neither client nor server, and starts no sandbox."""
     status, output = run(tmp_path, UNUSED)
     assert status == 0, output
 
 
 def test_a_failed_test_shows_its_requests(tmp_path: Path) -> None:
-    """In their order, decoded, with the account, the refusal and the field that is wrong."""
+    """The requests are in order, decoded, with account, refusal and the wrong field."""
     status, output = run(tmp_path, FAILING)
     assert status == 1
     assert output.count("Requests to the sandbox") == 1
@@ -150,7 +150,7 @@ def test_a_failed_test_shows_its_requests(tmp_path: Path) -> None:
 
 
 def test_a_test_that_closes_its_sandbox(tmp_path: Path) -> None:
-    """Its report says so, and the tests behind it have theirs."""
+    """Its report says so, and later tests get a new sandbox."""
     status, output = run(tmp_path, CLOSING)
     assert status == 1
     assert "1 failed, 1 passed" in output
@@ -158,7 +158,7 @@ def test_a_test_that_closes_its_sandbox(tmp_path: Path) -> None:
 
 
 def test_further_arguments(tmp_path: Path) -> None:
-    """They come from the setting `hupan_args`; what the sandbox says of wrong ones is shown."""
+    """The setting `hupan_args` adds them; the sandbox's error about wrong ones is shown."""
     status, output = run(tmp_path, USING, "-x", ini="hupan_args = --nonsense")
     assert status == 1, output
     assert "SandboxDidNotStart" in output
@@ -166,7 +166,7 @@ def test_further_arguments(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_killed_run(tmp_path: Path) -> None:
-    """The sandbox ends with the run, also if that is killed."""
+    """The sandbox ends with the run, even if the run is killed."""
     (tmp_path / "test_bot.py").write_text(HANGING, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")
     with subprocess.Popen(  # noqa: S603 - our own command
@@ -188,7 +188,7 @@ def test_nothing_is_left_of_a_killed_run(tmp_path: Path) -> None:
 
 
 def wait_for(path: Path) -> str:
-    """Return the text of a file once it is there."""
+    """Wait for a file and return its text."""
     deadline = time.monotonic() + RUN_SECONDS
     while not path.exists():
         assert time.monotonic() < deadline

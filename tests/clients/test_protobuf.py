@@ -1,4 +1,4 @@
-"""The client's protobuf: it reads what the reference writes, and garbage is a separate error."""
+"""The client's protobuf reads what the reference writes; garbage is a separate error."""
 
 import struct
 
@@ -18,7 +18,7 @@ NUMBERS = st.integers(0, 2**53 - 1)
 def test_the_reference_writes_what_we_read(
     name: str, phone: str, avatar: int, coin: float, vip: int
 ) -> None:
-    """Texts, numbers of every sign, and doubles."""
+    """Texts, numbers of every sign and doubles are read."""
     data = hupan_pb2.OwnInfo.Data(
         name=name, phone=phone, avatar_id=avatar, coin=coin, is_vip=vip, unknown_3=7
     )
@@ -30,7 +30,7 @@ def test_the_reference_writes_what_we_read(
 def test_the_reference_writes_messages_that_we_read(
     medals: list[tuple[int, str]], top: bool
 ) -> None:
-    """Messages in messages, and lists of them."""
+    """Nested messages and lists of them are read."""
     data = hupan_pb2.User.Data(id="1", top=top)
     data.medal.extend(hupan_pb2.Medal(id=number, name=name) for number, name in medals)
     data.profile_info.city = "杭州"
@@ -41,7 +41,7 @@ def test_the_reference_writes_messages_that_we_read(
 
 @given(TEXTS)
 def test_we_write_what_the_reference_reads(text: str) -> None:
-    """Requests have texts alone."""
+    """The reference reads our requests, which only have texts."""
     assert hupan_pb2.GetUser.FromString(encode_text(2, text)).id == text
 
 
@@ -49,7 +49,7 @@ def test_we_write_what_the_reference_reads(text: str) -> None:
 @example(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 @example(b"\x09" + struct.pack("<d", float("nan")))
 def test_garbage_is_an_error_or_a_message(data: bytes) -> None:
-    """Any bytes decode or raise that one error."""
+    """Any bytes decode, or raise the separate error."""
     for message_type in (OwnInfo, User, Contacts):
         try:
             decode_message(message_type, data)
@@ -65,5 +65,5 @@ def test_depth_has_a_bound() -> None:
 
 @pytest.mark.parametrize(("number", "encoded"), [(0, "00"), (127, "7f"), (300, "ac02")])
 def test_varints(number: int, encoded: str) -> None:
-    """Seven bits a byte, the low ones first."""
+    """A varint has seven bits a byte, the low ones first."""
     assert encode_varint(number).hex() == encoded

@@ -1,4 +1,4 @@
-"""A token stands in no repr, log or traceback of the client, and no POST is sent twice."""
+"""No repr, log or traceback of the client has a token, and no POST is sent twice."""
 
 import importlib
 import logging
@@ -28,7 +28,7 @@ URL = "http://127.0.0.1:8480"
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Which of the two."""
+    """Return which of the two clients a test uses."""
     kind: Kind = request.param
     return kind
 
@@ -54,7 +54,7 @@ def test_no_repr_has_a_secret() -> None:
 
 
 def secret_classes() -> list[type[msgspec.Struct]]:
-    """Every class of the package that has a field for a token or a password."""
+    """Return every class of the package that has a field for a token or a password."""
     modules = [importlib.import_module(one.name) for one in walk_packages(hupan_client)]
     found = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
     structs = [
@@ -81,7 +81,7 @@ def test_no_class_shows_its_secret() -> None:
 
 @contextmanager
 def closing_server() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that reads a request and closes the connection without an answer."""
+    """Start a server that reads a request and closes the connection without a response."""
     received: list[bytes] = []
 
     class Handler(socketserver.StreamRequestHandler):
@@ -101,7 +101,7 @@ def closing_server() -> Iterator[tuple[str, list[bytes]]]:
 
 
 async def test_a_post_is_sent_once(kind: Kind) -> None:
-    """It may have been carried out; a GET is sent once more, and then no more."""
+    """A POST may have been carried out; a GET is sent once more, and then no more."""
     with closing_server() as (url, received):
         async with make_client(kind, url) as client:
             with pytest.raises(ConnectionFailed) as failed:
@@ -113,7 +113,7 @@ async def test_a_post_is_sent_once(kind: Kind) -> None:
 
 
 async def test_a_timeout_is_one(kind: Kind) -> None:
-    """Nothing is sent again after it, and the error says that it was one."""
+    """The request is not repeated, and the error says that it was a timeout."""
     sent: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -127,7 +127,7 @@ async def test_a_timeout_is_one(kind: Kind) -> None:
 
 
 async def test_no_log_has_the_token(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
-    """At the lowest level of every library, and with the variables of a traceback (security L1)."""
+    """Neither the lowest log level of every library nor a traceback has it (security L1)."""
     caplog.set_level(logging.DEBUG)
     with closing_server() as (url, received):
         async with make_client(kind, url, token=TOKEN) as client:

@@ -27,7 +27,7 @@ TOKEN = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
 
 def test_golden_messages() -> None:
-    """What is sent is the JSON of the contract."""
+    """What the client sends is the JSON of the contract."""
     core = SocketCore()
     assert core.login("t", "d", "linux", "1") == (
         '{"seq":"1","cmd":"login","data":'
@@ -40,7 +40,7 @@ def test_golden_messages() -> None:
 
 
 def test_golden_frames() -> None:
-    """What comes is read by its field numbers, and an unknown message is passed on as it is."""
+    """Frames are read by field number, and an unknown message is passed on unchanged."""
     core = SocketCore()
     assert core.read(bytes.fromhex("0a120a0133120d6865617274626561745f61636b")) == HeartbeatAck("3")
     draft = "0a100a0137120b64726166745f696e707574"
@@ -52,20 +52,20 @@ def test_golden_frames() -> None:
 
 @pytest.mark.parametrize("frame", ["数据不合法", "数据不合法".encode()])
 def test_what_was_not_accepted(frame: bytes | str) -> None:
-    """The server's text is an error, in whichever kind of frame."""
+    """The server's text is an error, in either kind of frame."""
     with pytest.raises(SocketRefused):
         SocketCore().read(frame)
 
 
 @pytest.mark.parametrize("frame", [b"\xff", b"\x0a\x05", b"\x0a\x01\x0a", b"\x08\x01"])
 def test_garbage(frame: bytes) -> None:
-    """Bytes that are no message are an error of their own."""
+    """Bytes that are no message have an error of their own."""
     with pytest.raises(UnreadableAnswer):
         SocketCore().read(frame)
 
 
 def test_heartbeats_are_counted() -> None:
-    """One is due after its time; a second one is not sent before the first was answered."""
+    """One is due after its interval; none is sent before the previous one was answered."""
     core = SocketCore(heartbeat_seconds=20)
     core.start(100)
     assert core.seconds_left(105) == 15
@@ -78,7 +78,7 @@ def test_heartbeats_are_counted() -> None:
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Which of the two."""
+    """Return which of the two clients a test uses."""
     kind: Kind = request.param
     return kind
 
@@ -125,7 +125,7 @@ async def test_the_end_of_a_session(kind: Kind, sandbox: Server) -> None:
 
 
 async def test_heartbeats_go_by_themselves(kind: Kind) -> None:
-    """They are sent while `receive` waits; a server that does not answer them is gone."""
+    """They are sent while `receive` waits; a server that does not answer them counts as gone."""
     beats: list[str | bytes] = []
 
     async def silent(connection: ServerConnection) -> None:
@@ -153,7 +153,7 @@ async def receive_one(kind: Kind, url: str) -> object:
 
 
 async def test_a_loop_ends_with_the_socket(kind: Kind) -> None:
-    """It has each message, and ends when the server closes normally."""
+    """The loop yields each message, and ends when the server closes normally."""
     frame = bytes.fromhex("0a0b0a01371206707573685f6d")
 
     async def send_two(connection: ServerConnection) -> None:
@@ -181,7 +181,7 @@ async def receive_all(kind: Kind, url: str) -> list[SocketMessage]:
 
 
 async def test_redirects_are_not_followed(kind: Kind) -> None:
-    """The token goes to the server that was named, and to no other."""
+    """The token goes only to the named server."""
     received: list[str | bytes] = []
 
     async def accept(connection: ServerConnection) -> None:
@@ -210,7 +210,7 @@ async def test_redirects_are_not_followed(kind: Kind) -> None:
     ],
 )
 def test_is_redirected(url: str, host: str, path: str) -> None:
-    """A request to the host and path of the URL is not redirected, any other is."""
+    """Only a request to the host and path of the URL counts as not redirected."""
     server = ServerUrl(url)
     assert not is_redirected(Request(path, Headers(Host=host)), server)
     assert is_redirected(Request("/", Headers(Host=host)), server)
@@ -219,14 +219,14 @@ def test_is_redirected(url: str, host: str, path: str) -> None:
 
 
 async def test_a_token_is_in_no_log(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the program nor the library's log of frames logs a token."""
+    """Neither the program nor the library's frame log has a token."""
     caplog.set_level(logging.DEBUG)
 
     async def close(connection: ServerConnection) -> None:
         await connection.recv()
         await connection.close(1000)
 
-    apart = logging.Logger("apart")  # noqa: LOG001 - what the server logs is not the subject
+    apart = logging.Logger("apart")  # noqa: LOG001 - the server's log is not tested here
     async with serve(close, "127.0.0.1", 0, logger=apart) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(SocketClosed) as closed:

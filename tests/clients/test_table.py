@@ -1,7 +1,7 @@
-"""The client has one method for each line of the contract's table, and sends what the line says.
+"""The client has one method for each row of the contract's table, and sends what it says.
 
-The story: a client library of another project was written by hand next to its server. A year
-later it had methods for endpoints that were gone, and none for those that its users asked for most.
+The story: another project wrote a client library by hand next to its server. A year later
+it had methods for removed endpoints, and none for those that its users asked for most.
 """
 
 import ast
@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def call_of(name: str) -> Call[Any]:
-    """The call of a line, with some value for each argument."""
+    """Return the call of a row, with some value for each argument."""
     make = getattr(calls, name)
     named = inspect.signature(make).parameters
     given = {key: ARGUMENTS[inspect.formatannotation(p.annotation)] for key, p in named.items()}
@@ -47,7 +47,7 @@ def call_of(name: str) -> Call[Any]:
 
 @pytest.mark.parametrize("name", LINES)
 def test_each_line_has_its_method(name: str) -> None:
-    """Same surface, method, path and form; the token goes along where it counts (wire.md 4)."""
+    """Surface, method, path and form agree; the token is sent where required (wire.md 4)."""
     line, call = LINES[name], call_of(name)
     assert (call.surface, call.method, call.path) == line.key
     assert call.form == ("json" if hasattr(line.response, "__struct_fields__") else "protobuf")
@@ -61,7 +61,7 @@ def test_each_line_has_its_method(name: str) -> None:
 
 
 def test_no_method_is_left_over() -> None:
-    """What is no line of the table is what every client has."""
+    """The other methods are those that every client has."""
     functions = inspect.getmembers(calls, inspect.isfunction)
     own = {name for name, one in functions if one.__module__ == calls.__name__}
     assert {name for name in own if not name.startswith("_")} == set(LINES)
@@ -70,7 +70,7 @@ def test_no_method_is_left_over() -> None:
 
 
 def test_both_halves_have_the_same_methods() -> None:
-    """What the one can, the other can, with the same parameters."""
+    """Both halves have the same methods with the same parameters."""
     for one, other in ((AsyncClient, Client), (AsyncSandbox, Sandbox)):
         for name in method_names(one) - {"aclose"}:
             ours, twin = (inspect.signature(getattr(half, name)) for half in (one, other))
@@ -86,27 +86,27 @@ def test_the_synchronous_half_is_made_from_the_other() -> None:
 
 
 def test_a_twin_does_not_wait() -> None:
-    """Each word of waiting is gone, and classes have the plain name."""
+    """No `await` or `async` is left, and classes have the plain name."""
     source = "class AsyncA:\n    async def f(self) -> None:\n        await self.aclose()\n"
     assert make_twin(source) == "class A:\n    def f(self) -> None:\n        self.close()\n"
 
 
 @pytest.mark.parametrize("error", [e for e in APP_ERRORS if e is not MissingToken])
 def test_each_error_of_the_server_is_a_class(error: type[Any]) -> None:
-    """By its name, with its code and both texts (wire.md 2)."""
+    """The class has the error's name, code and both texts (wire.md 2)."""
     refusal = getattr(errors, error.__name__)
     assert issubclass(refusal, errors.Refusal)
     assert (refusal.code, refusal.zh, refusal.en) == (error.code, error.zh, error.en)
 
 
 def test_no_error_is_left_over() -> None:
-    """A code that the server does not have is not in the tree."""
+    """Every code in the tree exists in the server."""
     known = {error.__name__ for error in APP_ERRORS}
     assert {one.__name__ for one in errors.refusal_types()} == known - {"MissingToken"}
 
 
 def imported(package: str) -> set[str]:
-    """The top packages that a project below clients/ imports."""
+    """Return the top-level packages that a project below clients/ imports."""
     found: set[str] = set()
     for path in (ROOT / "clients" / package / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -125,10 +125,10 @@ def imported(package: str) -> set[str]:
     ],
 )
 def test_what_is_needed_is_declared(package: str, libraries: set[str]) -> None:
-    """Three libraries each, with bounds; the client is installed without the server."""
+    """Each project declares three libraries, with bounds; the client needs no server."""
     text = (ROOT / "clients" / package / "pyproject.toml").read_text("utf-8")
     needed = [Requirement(one) for one in tomllib.loads(text)["project"]["dependencies"]]
     assert {one.name.replace("-", "_") for one in needed} == libraries
     assert all(one.specifier for one in needed)
     own = package.replace("-", "_")
-    assert imported(package) - {own} == libraries - {"hupan"}  # which is run, not imported
+    assert imported(package) - {own} == libraries - {"hupan"}  # hupan is run, not imported

@@ -1,4 +1,4 @@
-"""The page on testing clients: each block of code is played as it stands, on an empty machine."""
+"""Each code block of the page on testing clients runs unchanged, on an empty machine."""
 
 import os
 import re
@@ -69,7 +69,7 @@ pytestmark = [
 
 
 def blocks(language: str) -> list[str]:
-    """The blocks of the page in a language."""
+    """Return the blocks of the page in a language."""
     text = (ROOT / PAGE).read_text("utf-8")
     return [code for name, code in BLOCK.findall(text) if name == language]
 
@@ -82,14 +82,14 @@ def commit(machine: Machine, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine with pip and git, whose index has what the page names."""
+    """Return a machine with pip and git, whose index has what the page names."""
     packages = ["hupan", "hupan-client", "pytest-hupan", "pytest-xdist", "hatchling"]
     return Machine(tmp_path_factory.mktemp("machine"), packages)
 
 
 @pytest.fixture(scope="module")
 def project(machine: Machine) -> Path:
-    """A project with the tests of the page, checked out and tested as its workflow says."""
+    """Return a project with the tests of the page, as its workflow checks it out and tests it."""
     origin, work = machine.home / "origin/me/bot", machine.home / "work"
     origin.mkdir(parents=True)
     work.mkdir()
@@ -119,7 +119,7 @@ def project(machine: Machine) -> Path:
 
 
 def with_uv(script: str) -> str:
-    """Let uv do what the page does by pip: in a fifth of the time, and without ensurepip."""
+    """Use uv instead of the page's pip: it needs a fifth of the time, and no ensurepip."""
     return script.replace(".venv/bin/pip ", "uv pip ").replace("-m venv ", "-m venv --without-pip ")
 
 
@@ -134,7 +134,7 @@ def test_the_workflow(project: Path) -> None:
 
 
 def test_a_git_repository_instead_of_wheels(project: Path, machine: Machine) -> None:
-    """The three packages are installed from a clone, and are those of the wheels."""
+    """The three packages install from a clone, and are the same as those of the wheels."""
     _, cloning, _ = blocks("sh")
     source = machine.home / "hupan.git"
     skipped = shutil.ignore_patterns("__pycache__", "*.pyc")

@@ -1,4 +1,4 @@
-"""The terminal of these tests speaks English."""
+"""Run these tests with English output."""
 
 import pytest
 

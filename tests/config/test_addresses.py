@@ -1,4 +1,4 @@
-"""What is taken as an address, what as a path, and that no password is printed of either."""
+"""Which values are addresses and which are paths; no password of either is printed."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -96,7 +96,7 @@ REFUSED = (
     "\\\\host\\share\\hupan.db",
     "C:\\hupan\\hupan.db",
     "https://h/db",
-    # Blanks and line breaks around what would be right.
+    # Blanks and line breaks around a valid URL.
     f" postgresql://u:{CANARY}@h/db",
     f"postgresql://u:{CANARY}@h/db ",
     f"postgresql://u:{CANARY}@h/db\n",
@@ -132,7 +132,7 @@ REFUSED = (
     "postgresql://u@h/db?sslmode=require",
     "postgresql://u@h/db?sslmode=disable&sslmode=verify-full",
     "postgresql://u@h/db?port=abc",
-    # Without what a server needs.
+    # Required parts are missing.
     "postgresql://",
     "postgresql://h",
     "postgresql://h/db",
@@ -160,14 +160,14 @@ def loaded(value: str) -> LoadedSettings:
 
 
 def written(*arguments: str, value: str) -> str:
-    """What a command writes, its traceback too, with this value in the environment."""
+    """Return the output of a command, with its traceback, with this value in the environment."""
     told = CliRunner().invoke(app, arguments, env={"HUPAN_DATABASE": value})
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     return told.output + told.stderr
 
 
 def test_a_path_stays_a_path(subtests: pytest.Subtests) -> None:
-    """X12: a SQLite file may be called almost anything, and `./` or `/` settles what it is."""
+    """X12: a SQLite file may have almost any name, and `./` or `/` marks it as a path."""
     for value in PATHS:
         with subtests.test(value=value):
             settings = loaded(value).settings
@@ -189,7 +189,7 @@ def test_an_address_is_read_as_one(subtests: pytest.Subtests) -> None:
 
 
 def test_what_only_looks_like_an_address_is_refused(subtests: pytest.Subtests) -> None:
-    """X12: it is never taken for a path, and the refusal shows nothing of it."""
+    """X12: it is never used as a path, and the refusal shows nothing of it."""
     for value in REFUSED:
         with subtests.test(value=value):
             with pytest.raises(SettingsError) as caught:
@@ -203,14 +203,14 @@ def test_what_only_looks_like_an_address_is_refused(subtests: pytest.Subtests) -
 def test_no_part_that_may_be_a_password_is_printed(
     command: tuple[str, ...], values: tuple[str, ...]
 ) -> None:
-    """X12, L3: neither of a right value nor of a wrong one."""
+    """X12, L3: this applies to valid and to invalid values."""
     for value in values:
         assert CANARY not in written(*command, value=value), value
 
 
 @pytest.mark.slow
 def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """X12: no folder and no file has a password in its name after a refused start."""
+    """X12: after a refused start no folder and no file has a password in its name."""
     monkeypatch.setattr("hupan.cli.serve.listen", None)  # a start that is not refused fails here
     for value in (value for value in REFUSED if CANARY in value):
         assert CANARY not in written("serve", value=value), value
@@ -221,7 +221,7 @@ def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.Monkey
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [URLS, REFUSED], ids=["addresses", "refused"])
 def test_a_password_is_refused_on_the_command_line(values: tuple[str, ...]) -> None:
-    """X12, L3: `ps` shows it to everybody; the message says where it belongs."""
+    """X12, L3: `ps` would show it to every user; the message says where it belongs."""
     for value in values:
         told = CliRunner().invoke(
             app,
@@ -237,7 +237,7 @@ def test_a_password_is_refused_on_the_command_line(values: tuple[str, ...]) -> N
 
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_copy_takes_no_password_either(at: int) -> None:
-    """X12: source and target stand on the command line too."""
+    """X12: source and target are on the command line too."""
     places = ["hupan.db", "hupan.db"]
     places[at] = f"postgresql://u:{CANARY}@h/db"
     told = CliRunner().invoke(app, ["database", "copy", *places])
@@ -251,7 +251,7 @@ def test_a_copy_takes_no_password_either(at: int) -> None:
     "value", [f"postgresql://u:{CANARY}@h/db", f"host=h password={CANARY}"], ids=["URL", "words"]
 )
 def test_an_address_in_another_setting_is_not_printed(value: str) -> None:
-    """X12: a value that was put under the wrong name is refused or masked."""
+    """X12: an address under the wrong setting is refused or masked."""
     for name in sorted(name for name in SETTINGS if name != "database"):
         told = CliRunner().invoke(app, ["config", "show"], env={f"HUPAN_{name.upper()}": value})
         assert CANARY not in told.output + told.stderr, name
@@ -259,7 +259,7 @@ def test_an_address_in_another_setting_is_not_printed(value: str) -> None:
 
 @pytest.mark.parametrize("name", ["data_dir", "secret_key_file"])
 def test_no_folder_is_named_after_an_address(name: str) -> None:
-    """X12: the other settings that name what is made."""
+    """X12: this applies to the other settings with a path, too."""
     value = f"postgresql://u:{CANARY}@h/db"
     with pytest.raises(SettingsError):
         load_with_sources({}, {f"HUPAN_{name.upper()}": value})
@@ -273,7 +273,7 @@ def test_settings_do_not_show_their_address() -> None:
 
 
 def test_a_file_with_a_password_in_its_address_must_be_private() -> None:
-    """L3: as one with any other secret."""
+    """L3: the rule is that of any other secret."""
     Path("hupan.toml").write_text(f'database = "postgresql://u:{CANARY}@h/db"\n', encoding="utf-8")
     Path("hupan.toml").chmod(0o644)
     with pytest.raises(SettingsError, match="0600"):
@@ -283,7 +283,7 @@ def test_a_file_with_a_password_in_its_address_must_be_private() -> None:
 
 
 def test_a_name_that_is_an_address_is_not_printed() -> None:
-    """X12: a line of the file, or the file's own name."""
+    """X12: neither as a line of the file nor as its name."""
     Path("hupan.toml").write_text(f'"postgresql://u:{CANARY}@h/db" = 1\n', encoding="utf-8")
     assert CANARY not in written("config", "check", value="x.db")
     named = CliRunner().invoke(app, ["config", "check", "--config", f"pg://u:{CANARY}@h/db"])
@@ -291,5 +291,5 @@ def test_a_name_that_is_an_address_is_not_printed() -> None:
 
 
 def test_the_corpus_is_large_enough() -> None:
-    """X12 asks for 60 values; each of them once."""
+    """X12 requires 60 different values."""
     assert len(set(ALL)) == len(ALL) > 60

@@ -25,7 +25,7 @@ def test_every_setting_is_on_the_page() -> None:
 
 
 def test_every_setting_is_explained_in_both_languages() -> None:
-    """The meaning stands in Chinese and in English."""
+    """The meaning is given in Chinese and in English."""
     for name, setting in SETTINGS.items():
         assert not setting.help.zh.isascii(), name
         assert setting.help.en.isascii(), name
@@ -33,13 +33,13 @@ def test_every_setting_is_explained_in_both_languages() -> None:
 
 
 def test_every_default_is_of_its_own_form() -> None:
-    """What is the default may also be written down."""
+    """Each default is also a valid value."""
     for name, setting in SETTINGS.items():
         assert setting.parse(setting.default) == setting.default, name
 
 
 def test_the_table_is_the_settings() -> None:
-    """No field is left out, and nothing can be changed afterwards."""
+    """The table has every field, and cannot be changed."""
     assert sorted(SETTINGS) == sorted(field.name for field in dataclasses.fields(Settings))
     settings = load_settings({}, {})
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -1,4 +1,4 @@
-"""The installation as docs/operations.md writes it, with the file of the README."""
+"""The installation as docs/operations.md describes it, with the file of the README."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def example() -> str:
 
 
 def install(folder: Path) -> Path:
-    """Does what the page says, in a folder that stands for /etc/hupan."""
+    """Follow the page, in a folder that replaces /etc/hupan."""
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     files = {"hupan.toml": example().replace("/etc/hupan", str(folder)), **SECRETS}
     installed = set()
@@ -42,7 +42,7 @@ def install(folder: Path) -> Path:
 def test_the_example_passes_where_root_installed_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """X12, L3: the documented modes are taken; without root, the file's owner is played."""
+    """X12, L3: the documented modes are accepted; without root, the file's owner is simulated."""
     if os.geteuid() != 0:
         monkeypatch.setattr("hupan.config.types._ROOT", os.geteuid())
     settings = load_settings({}, {}, install(tmp_path))
@@ -51,7 +51,7 @@ def test_the_example_passes_where_root_installed_it(
 
 
 def passes_as_service(path: Path) -> bool:
-    """Reads and checks the settings in a child with the rights of the service's user alone."""
+    """Read and check the settings in a child process with only the service user's rights."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -74,9 +74,7 @@ def test_the_user_of_the_service_can_read_it() -> None:
         path = install(folder)
         (folder / "data").mkdir(mode=0o700)
         os.chown(folder / "data", SERVICE, SERVICE)
-        assert (
-            find_problems(load_settings({}, {}, path)) == []
-        )  # and what it imports is there for the child
+        assert find_problems(load_settings({}, {}, path)) == []  # the child has its imports, too
         assert passes_as_service(path)
         path.chmod(0o600)
         assert not passes_as_service(path)

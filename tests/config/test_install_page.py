@@ -19,7 +19,7 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def test_both_languages_have_the_same_commands() -> None:
-    """R20: and they name the packages of this version."""
+    """R20: the commands name the packages of this version, too."""
     chinese = PAGES / "install.zh-CN.md"
     blocks = re.compile(r"^```(?:sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
     assert blocks.findall(chinese.read_text("utf-8")) == blocks.findall(PAGE)
@@ -28,7 +28,7 @@ def test_both_languages_have_the_same_commands() -> None:
 
 
 def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R20: what is written is what works."""
+    """R20: the commands work as written."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     lines = [line for block in BLOCKS for line in block.splitlines()]
@@ -36,5 +36,5 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for line in lines:
         done = CliRunner().invoke(app, shlex.split(line)[1:])
         assert done.exit_code == 0, f"{line}\n{done.output}"
-        if line.startswith("hupan config check"):  # where the page has the server started
+        if line.startswith("hupan config check"):  # the page starts the server here
             migrate_file(tmp_path / "data/hupan.db")

@@ -31,14 +31,14 @@ def private(name: str, text: str, mode: int = 0o600) -> Path:
 
 
 def refusal(environ: dict[str, str], **options: object) -> str:
-    """Return the message with which these are refused."""
+    """Return the message of the refusal."""
     with pytest.raises(SettingsError) as caught:
         load_settings(options, environ)
     return str(caught.value)
 
 
 def test_what_is_secret() -> None:
-    """Passwords, keys, whole numbers, and each gateway setting that may hold one (security L1)."""
+    """Passwords, keys, phone numbers and the gateway's settings are (security L1)."""
     assert {name for name, setting in SETTINGS.items() if setting.secret} == SECRETS
 
 
@@ -54,7 +54,7 @@ def test_a_secret_is_read_from_a_file() -> None:
 
 
 def test_a_table_is_read_from_a_file() -> None:
-    """The headers of the gateway may lie in a file as a JSON object."""
+    """The headers of the gateway may come from a file with a JSON object."""
     private("headers", '{"Authorization": "Bearer x"}\n')
     settings = load_settings({}, {"HUPAN_SMS_HEADERS_FILE": "headers"})
     assert settings.sms_headers == {"Authorization": "Bearer x"}
@@ -78,9 +78,9 @@ def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o777])
 def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
-    """The file of a secret is its owner's alone (security L3)."""
+    """Only the owner may access the file of a secret (security L3)."""
     private("password", CANARY, mode)
-    if os.geteuid() == 0:  # a separate rule applies to what root owns
+    if os.geteuid() == 0:  # files of root have a separate rule
         os.chown("password", SOMEBODY, SOMEBODY)
     told = refusal({"HUPAN_SMTP_PASSWORD_FILE": "password"})
     assert "smtp_password_file: expected a file with mode 0600" in told
@@ -102,21 +102,21 @@ def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
     ],
 )
 def test_root_may_let_one_group_read(mode: int, owner: int, *, is_taken: bool) -> None:
-    """0640 root:hupan is the way of packages; a group of a user's own may be everybody's."""
+    """Packages use 0640 root:hupan; a user's own group may include everyone."""
     status = os.stat_result((mode, 1, 1, 1, owner, SOMEBODY, 1, 0, 0, 0))
     assert has_private_mode(status) == is_taken
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_a_file_of_its_owner_alone_is_taken(mode: int) -> None:
-    """Reading alone is enough."""
+    """Read permission is enough."""
     private("password", CANARY, mode)
     assert load_settings({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == CANARY
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "pipe", "empty", "binary", "", "a\0b"])
 def test_what_is_not_a_file_of_text_is_refused(name: str) -> None:
-    """A file that is absent, empty, no file or no text is refused by the name of the twin."""
+    """An absent, empty, special or binary file is refused by the name of its setting."""
     os.mkfifo("pipe", 0o600)
     private("empty", "\n")
     Path("binary").write_bytes(b"\xff")
@@ -125,7 +125,7 @@ def test_what_is_not_a_file_of_text_is_refused(name: str) -> None:
 
 
 def test_a_secret_needs_a_private_config_file() -> None:
-    """A secret in the file of settings makes that file a secret."""
+    """A config file that contains a secret must be private."""
     private("hupan.toml", f'smtp_password = "{CANARY}"\n', 0o644)
     told = refusal({})
     assert "smtp_password: expected a file with mode 0600" in told
@@ -135,7 +135,7 @@ def test_a_secret_needs_a_private_config_file() -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_is_never_taken_from_the_command_line(name: str) -> None:
-    """Others can read the command line of a process (security L3)."""
+    """Other users can read the command line of a process (security L3)."""
     told = refusal({}, **{name: CANARY})
     assert f"{name}: expected a value in a file or in the environment" in told
     assert CANARY not in told
@@ -143,7 +143,7 @@ def test_a_secret_is_never_taken_from_the_command_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_bad_secret_is_not_shown(name: str) -> None:
-    """The message says that it is wrong, not what it is, whether given or in a file."""
+    """The message says that it is wrong, but does not quote it, whether inline or in a file."""
     told = refusal({f"HUPAN_{name.upper()}": f"{CANARY}\x1b"})
     assert f"{name}: expected" in told
     assert CANARY not in told
@@ -154,7 +154,7 @@ def test_a_bad_secret_is_not_shown(name: str) -> None:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    """A log line or a traceback with the settings in it reveals nothing."""
+    """A log line or a traceback with the settings does not contain them."""
     settings = load_settings(
         {},
         {
@@ -171,7 +171,7 @@ def test_settings_do_not_show_their_secrets() -> None:
 
 
 def test_no_secret_has_a_default_that_works() -> None:
-    """An unconfigured server has no password or key that others know (security L3)."""
+    """An unconfigured server has no known password or key (security L3)."""
     defaults = Settings()
     assert (defaults.smtp_password, defaults.sms_hmac_secret, defaults.sms_url) == ("", "", "")
     assert not defaults.sms_headers

@@ -1,4 +1,4 @@
-"""`hupan config send-test`: what the gateway or the mail server says, without a server."""
+"""`hupan config send-test`: the response of the gateway or the mail server, without a server."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Exit status, and what was written to both outputs."""
+    """Return the exit status and both outputs."""
     told = CliRunner().invoke(app, ["config", "send-test", *arguments], env=environment)
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     return told.exit_code, told.stdout + told.stderr
@@ -57,7 +57,7 @@ def mail_server(sink: Sink) -> Iterator[dict[str, str]]:
 
 
 def test_an_sms_goes_out_and_the_answer_is_shown() -> None:
-    """R07: one request with a code that is no live one; the gateway's words follow."""
+    """R07: one request with a code that is not valid; the gateway's response follows."""
     gateway = Gateway(
         headers={"Content-Type": "text/plain; charset=gbk"}, body="提交成功,88".encode("gbk")
     )
@@ -90,7 +90,7 @@ def test_a_gateway_out_of_reach_is_reported() -> None:
 
 
 def test_a_mail_goes_out_from_the_name_that_was_set() -> None:
-    """R07, X12: `Name <address>` works as it is documented; the server's words are shown."""
+    """R07, X12: `Name <address>` works as documented; the server's response is shown."""
     sink = Sink(data="250 2.0.0 Ok: queued as 4XyZ")
     with mail_server(sink) as settings:
         status, told = run("--email", ADDRESS, **settings)
@@ -102,7 +102,7 @@ def test_a_mail_goes_out_from_the_name_that_was_set() -> None:
 
 
 def test_a_refused_mail_is_reported() -> None:
-    """R07: the mail server's own words are shown, with the address masked."""
+    """R07: the mail server's own text is shown, with the address masked."""
     with mail_server(Sink(rcpt=f"550 5.1.1 <{ADDRESS}> no such mailbox")) as settings:
         status, told = run("--email", ADDRESS, **settings)
     assert status == 1
@@ -110,7 +110,7 @@ def test_a_refused_mail_is_reported() -> None:
 
 
 def test_both_channels_at_once() -> None:
-    """The status is 1 when one of them failed."""
+    """The status is 1 when either of them failed."""
     sink, gateway = Sink(), Gateway(500)
     with mail_server(sink) as settings, serving(gateway) as port:
         both = {**settings, **gateway_settings(port)}
@@ -138,6 +138,6 @@ def test_both_channels_at_once() -> None:
 def test_what_cannot_be_sent(
     arguments: tuple[str, ...], environment: dict[str, str], status: int, word: str
 ) -> None:
-    """X12: settings are refused in the words of `hupan config check`."""
+    """X12: settings are refused with the messages of `hupan config check`."""
     told = run(*arguments, **environment)
     assert (told[0], word in " ".join(told[1].split())) == (status, True), told

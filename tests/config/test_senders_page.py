@@ -1,4 +1,4 @@
-"""docs/senders.md: every block of settings is one that a server starts with."""
+"""docs/senders.md: a server starts with every block of settings."""
 
 import re
 import subprocess
@@ -43,7 +43,7 @@ def save(block: str) -> Path:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_a_server_starts_with_each_block(block: str) -> None:
-    """X12: what the page shows is accepted as it stands."""
+    """X12: each block is accepted unchanged."""
     settings = load_settings({}, {}, save(block))
     assert find_problems(settings) == []
     assert {settings.sms_sender, settings.email_sender} != {"console"}
@@ -69,7 +69,7 @@ def relay(port: int) -> Iterator[None]:
 
 
 def test_the_relay_takes_what_the_server_signs() -> None:
-    """The example of the page works: the right secret passes, another one is refused."""
+    """The example of the page accepts the right secret and refuses another one."""
     port = free_port()
     block = RELAY.replace("8090", str(port))
     with relay(port):

@@ -30,20 +30,20 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str, answers: str = "", **environment: str) -> tuple[int, str]:
-    """Exit status, and what was written to both outputs."""
+    """Return the exit status and both outputs."""
     told = CliRunner().invoke(app, list(arguments), input=answers, env=environment)
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     return told.exit_code, told.output
 
 
 def set_up(*arguments: str, answers: str = "", **environment: str) -> tuple[int, str]:
-    """Set up in the folder of the test."""
+    """Run the setup in the folder of the test."""
     places = ("--config", str(CONFIG), "--set", f"data_dir={Path('data').absolute()}")
     return run("setup", *places, *arguments, answers=answers, **environment)
 
 
 def written() -> dict[str, object]:
-    """What the file says, apart from the data directory."""
+    """Return the settings in the file, apart from the data directory."""
     table = tomllib.loads(CONFIG.read_text("utf-8"))
     assert table.pop("data_dir") == str(Path("data").absolute())
     return table
@@ -55,7 +55,7 @@ def mode(path: Path) -> int:
 
 
 def test_defaults() -> None:
-    """X12, L3: without a question the file is private, and the check accepts it."""
+    """X12, L3: without questions the file is private, and the check accepts it."""
     status, told = set_up("--yes")
     assert status == 0, told
     assert written() == {}
@@ -66,9 +66,9 @@ def test_defaults() -> None:
 
 @pytest.mark.slow
 def test_a_server_starts_with_the_defaults() -> None:
-    """X12: what was set up is what `hupan serve` accepts."""
+    """X12: `hupan serve` accepts the result of the setup."""
     assert set_up("--yes")[0] == 0
-    with Server("serve", "--config", str(CONFIG.absolute())) as server:  # waits for its health
+    with Server("serve", "--config", str(CONFIG.absolute())) as server:  # waits until it is healthy
         assert server.is_running
 
 
@@ -81,7 +81,7 @@ def test_every_question_has_a_default() -> None:
 
 
 def test_answers() -> None:
-    """What is typed is written, a secret too, and not shown; a wrong answer is asked again."""
+    """Answers are written to the file, secrets too, and not echoed; a wrong one is asked again."""
     answers = [
         *("chat example", "chat.example.com", "apache", "caddy", "东湖", "post", "smtp"),
         *("smtp.example.com", "70000", "587", "starttls", "a@example.com", "canary-secret", ""),
@@ -121,7 +121,7 @@ def test_a_sender_that_is_not_complete_stays_on_the_console() -> None:
 
 
 def test_secrets_come_from_files_and_the_environment() -> None:
-    """L1: no secret is taken from the command line, and none is copied out of its file."""
+    """L1: no secret comes from the command line, and none is copied out of its file."""
     Path("key").touch(0o600)
     Path("key").write_text("canary-key", "utf-8")
     options = ("--set", "sms_sender=aliyun", "--set", "sms_access_key=LTAI")
@@ -141,7 +141,7 @@ def test_secrets_come_from_files_and_the_environment() -> None:
 
 @pytest.mark.parametrize("content", ["port = 8480\n", "port = \n", "\udcff"])
 def test_a_file_with_settings_is_not_overwritten(content: str) -> None:
-    """Nothing is lost: not a file that cannot be read, either."""
+    """Not even a file that cannot be read is overwritten."""
     CONFIG.parent.mkdir()
     CONFIG.write_bytes(content.encode("utf-8", "surrogateescape"))
     before = CONFIG.read_bytes()
@@ -162,7 +162,7 @@ def test_a_link_to_nowhere_is_not_followed() -> None:
 
 @pytest.mark.parametrize("content", ["# hupan setup\n", 'data_dir = "/var/lib/hupan"\n'])
 def test_the_file_of_a_package_is_replaced(content: str) -> None:
-    """A package installs a file that names the data directory alone."""
+    """A package installs a file that only names the data directory."""
     CONFIG.parent.mkdir()
     CONFIG.write_text(content, "utf-8")
     status, told = set_up("--yes", "--host-name", "chat.example.com", "--front", "none")
@@ -184,7 +184,7 @@ def test_the_file_of_a_package_is_replaced(content: str) -> None:
     ],
 )
 def test_what_cannot_be_used(arguments: tuple[str, ...], status: int) -> None:
-    """X12: nothing is written that a server would not start with."""
+    """X12: no file is written that a server would not start with."""
     told = set_up("--yes", *arguments)
     assert told[0] == status, told
     assert not CONFIG.exists()
@@ -192,7 +192,7 @@ def test_what_cannot_be_used(arguments: tuple[str, ...], status: int) -> None:
 
 
 def test_a_test_message() -> None:
-    """The sender is tried out with what was just set up."""
+    """The new settings send a test message."""
     sink, port = Sink(data="250 2.0.0 Ok: queued as 4XyZ"), free_port()
     values = ("email_sender=smtp", "smtp_host=127.0.0.1", f"smtp_port={port}", f"smtp_from={FROM}")
     options = [part for value in (*values, "smtp_security=none") for part in ("--set", value)]
@@ -208,7 +208,7 @@ def test_a_test_message() -> None:
 
 
 def test_a_test_message_that_fails() -> None:
-    """The file stays, and the status says that something is left to do."""
+    """The file stays, and the status says that something remains to be done."""
     values = ("email_sender=smtp", "smtp_host=127.0.0.1", f"smtp_port={free_port()}")
     options = [part for value in (*values, f"smtp_from={FROM}") for part in ("--set", value)]
     status, told = set_up("--yes", *options, "--test-email", "lin@example.org")
@@ -219,7 +219,7 @@ def test_a_test_message_that_fails() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sets up for another user")
 def test_root_sets_up_for_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """L3: root owns the file and the service's group reads it; the data is the service's own."""
+    """L3: root owns the file and the service's group reads it; the service owns the data."""
     monkeypatch.setattr("hupan.cli.setup.find_service_account", lambda: SERVICE)
     status, told = set_up("--yes")
     assert status == 0, told
@@ -231,7 +231,7 @@ def test_root_sets_up_for_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sets up for another user")
 def test_a_folder_of_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check, as root, would find nothing, and the service could not start."""
+    """Root's check would pass, and yet the service could not start."""
     monkeypatch.setattr("hupan.cli.setup.find_service_account", lambda: SERVICE)
     Path("data").mkdir()
     status, told = set_up("--yes")
@@ -241,7 +241,7 @@ def test_a_folder_of_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_unit_of_a_package() -> None:
-    """With the folders of a package it is the file of deploy/, but for the program."""
+    """With the folders of a package it equals the file of deploy/, except for the program."""
     program, data = Path("/usr/bin/hupan"), admin_setup.SYSTEM_DATA_DIR
     unit = make_unit(program, admin_setup.SYSTEM_CONFIG, data, SERVICE)
     shipped = admin_setup.deploy_file("systemd/hupan.service")
@@ -252,7 +252,7 @@ def test_the_unit_of_a_package() -> None:
 
 
 def test_the_unit_of_a_person() -> None:
-    """Other folders may be written, and names that systemd would read are quoted."""
+    """Other folders may be writable, and names that systemd would interpret are quoted."""
     home = Path("/home") / "lin"
     unit = make_unit(home / "bin/hupan", home / "a b.toml", home / "100%", PERSON)
     assert (
@@ -266,7 +266,7 @@ def test_the_unit_of_a_person() -> None:
 
 @pytest.mark.parametrize("front", ["nginx", "caddy"])
 def test_the_front_has_the_host_name(front: str) -> None:
-    """It names no host of others then; without a host name it is the file of deploy/."""
+    """The file then names no other host; without a host name it equals the file of deploy/."""
     text = make_front(front, "chat.example.com")
     assert "chat.example.com" in text
     assert "jwzhd" not in text
@@ -275,12 +275,12 @@ def test_the_front_has_the_host_name(front: str) -> None:
 
 
 def test_a_front_with_a_port_is_found_by_its_name() -> None:
-    """To nginx, a port is no part of a name."""
+    """For nginx, a port is no part of a name."""
     assert "server_name chat.example.com;" in make_front("nginx", "chat.example.com:8443")
 
 
 def test_a_container_has_no_unit() -> None:
-    """What is shown fits: no unit, and a word on the proxy, which is not on the same machine."""
+    """The output has no unit, and asks for the network of the proxy."""
     front = ("--host-name", "chat.example.com", "--front", "nginx")
     status, told = set_up("--yes", *front, container="oci", HUPAN_LANG="en")
     assert status == 0, told
@@ -298,7 +298,7 @@ def test_a_container_has_no_unit() -> None:
 
 @pytest.mark.parametrize("answers", [(), ("\n" * 20,)])
 def test_a_data_directory_of_the_environment(answers: tuple[str, ...]) -> None:
-    """It is taken without a question, because the server would take it from there, too."""
+    """It is used without a question, because the server uses it, too."""
     arguments = ("setup", "--config", str(CONFIG), *(() if answers else ("--yes",)))
     folder = str(Path("elsewhere").absolute())
     status, told = run(*arguments, answers="".join(answers), HUPAN_DATA_DIR=folder)

@@ -28,7 +28,7 @@ def problem(environ: dict[str, str]) -> str:
 
 
 def test_a_file_may_begin_with_a_byte_order_mark() -> None:
-    """As some editors write it; it is no part of the first key, nor of a secret."""
+    """Some editors write one; it is no part of the first key, nor of a secret."""
     for name, text in (("hupan.toml", "port = 7\nsmtp_password_file = 's'\n"), ("s", "secret\n")):
         Path(name).write_bytes(b"\xef\xbb\xbf" + text.encode())
         Path(name).chmod(0o600)
@@ -59,12 +59,12 @@ def test_a_later_source_wins() -> None:
 
 
 def test_an_option_that_was_not_given_changes_nothing() -> None:
-    """None stands for an option that is absent."""
+    """None means that an option is absent."""
     assert load_settings({"port": None}, {"HUPAN_PORT": "9"}).port == 9
 
 
 def test_tables_begin_names() -> None:
-    """`[smtp] host` is `smtp_host`, also two tables deep."""
+    """`[smtp] host` is `smtp_host`, even two tables deep."""
     write('[smtp]\nhost = "mail.example"\n[session.idle]\ndays = 7\n[sends]\n')
     settings = load_settings({}, {})
     assert (settings.smtp_host, settings.session_idle_days) == ("mail.example", 7)
@@ -78,7 +78,7 @@ def test_a_setting_that_is_a_table(table: str) -> None:
 
 
 def test_every_kind_of_value_comes_from_the_environment() -> None:
-    """Text of the environment is read as numbers, flags, lists, paths, tables."""
+    """Text of the environment is parsed as numbers, flags, lists, paths and tables."""
     settings = load_settings(
         {},
         {
@@ -105,7 +105,7 @@ def test_every_kind_of_value_comes_from_the_environment() -> None:
 
 
 def test_lists_come_from_the_file() -> None:
-    """A list is a TOML array; a single * stands alone."""
+    """A list is a TOML array; a single * is also accepted."""
     write('cors_origins = ["https://a.example:8443", "http://[::1]:3000"]\n')
     assert load_settings({}, {}).cors_origins == ("https://a.example:8443", "http://[::1]:3000")
     assert load_settings({}, {"HUPAN_CORS_ORIGINS": "*"}).cors_origins == ("*",)
@@ -113,7 +113,7 @@ def test_lists_come_from_the_file() -> None:
 
 
 def test_options_may_be_typed() -> None:
-    """A command hands over what its options were parsed to."""
+    """A command passes the parsed values of its options."""
     given = {"host": "0.0.0.0", "port": 1, "data_dir": Path("d"), "limits_enabled": False}  # noqa: S104 # only read, never bound
     settings = load_settings(given, {})
     assert (settings.port, settings.data_dir, settings.limits_enabled) == (1, Path("d"), False)
@@ -140,14 +140,14 @@ def test_the_file_is_chosen_by_argument_then_variable_then_place() -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(content: bytes, told: str) -> None:
-    """A file that is not TOML, or says a thing twice, is refused."""
+    """A file that is not TOML, or has a key twice, is refused."""
     Path("hupan.toml").write_bytes(content)
     assert told in problem({})
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_chosen_file_must_be_a_file(name: str) -> None:
-    """A chosen file that is absent is refused, not passed over."""
+    """A chosen file that is absent is refused, not ignored."""
     assert "config: expected a readable file" in problem({"HUPAN_CONFIG": name})
 
 
@@ -167,7 +167,7 @@ def test_a_file_in_its_place_that_leads_nowhere_is_refused() -> None:
     ],
 )
 def test_an_unknown_name_in_the_file_is_refused(text: str, written: str, meant: str) -> None:
-    """The nearest name that exists is suggested."""
+    """The message suggests the nearest existing name."""
     write(text)
     told = problem({})
     assert f"{written}: expected the name of a setting (did you mean {meant}?)" in told
@@ -185,7 +185,7 @@ def test_an_unknown_variable_is_refused(variable: str, meant: str) -> None:
 
 
 def test_an_unknown_name_like_no_other_has_no_suggestion() -> None:
-    """Nothing is suggested that is not near."""
+    """Only a similar name is suggested."""
     assert "did you mean" not in problem({"HUPAN_XYZZY_QQQ": "1"})
 
 
@@ -195,7 +195,7 @@ def test_other_variables_are_left_alone() -> None:
 
 
 def test_all_problems_are_reported_together() -> None:
-    """Problems of every source come in one message, Chinese before English, one line each."""
+    """Problems of every source are one message, Chinese before English, one line each."""
     write("port = 'x'\n")
     with pytest.raises(SettingsError) as caught:
         load_settings({"workers": 0}, {"HUPAN_DATA_DIR": ""})
@@ -214,7 +214,7 @@ def test_all_problems_are_reported_together() -> None:
 
 
 def test_messages_are_safe_to_print() -> None:
-    """What a terminal would act on, or could not write, is escaped; long values are cut."""
+    """Control characters and what the terminal cannot show are escaped; long values are cut."""
     odd = os.fsdecode(b"\xff")
     told = problem({f"HUPAN_A\x1b{odd}": "1", "HUPAN_PORT": f"\x1b[31m{odd}\n" + "9" * 10_000})
     assert told.encode().isascii() is False
@@ -232,6 +232,6 @@ def test_empty_paths_are_in_the_data_directory() -> None:
 
 
 def test_hashing_threads_default_to_the_cores() -> None:
-    """0 stands for as many threads as there are cores."""
+    """0 means as many threads as there are cores."""
     assert count_hashing_threads(load_settings({}, {})) >= 1
     assert count_hashing_threads(load_settings({}, {"HUPAN_PASSWORD_THREADS": "3"})) == 3

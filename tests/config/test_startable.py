@@ -1,4 +1,4 @@
-"""`config check` and the start of a server: one set of rules (security X12)."""
+"""`config check` and the start of a server apply the same rules (security X12)."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from hupan.opening import StartRefused, check_store_and_key, prepared_store
 from tests.support.certificates import issue
 from tests.support.ports import free_port
 
-ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens, it is only spoken of
+ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens, it is only mentioned
 SMTP = {
     "email_sender": "smtp",
     "smtp_host": "127.0.0.1",
@@ -103,12 +103,12 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def environ(given: Mapping[str, str]) -> dict[str, str]:
-    """Settings as variables."""
+    """Return settings as environment variables."""
     return {f"HUPAN_{name.upper()}": value for name, value in given.items()}
 
 
 def refused_names(given: Mapping[str, str]) -> list[str]:
-    """Return the settings that `config check` complains about, by its own exit status and words."""
+    """Return the settings that `config check` reports, with its own exit status and messages."""
     told = CliRunner().invoke(app, ["config", "check"], env=environ(given))
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     english = [line for line in told.stderr.splitlines() if ": expected " in line]
@@ -117,7 +117,7 @@ def refused_names(given: Mapping[str, str]) -> list[str]:
 
 
 def starts(chosen: Settings) -> None:
-    """Builds a whole server as `hupan serve` does, and ends it; nothing listens."""
+    """Build a whole server as `hupan serve` does, and stop it; it never listens."""
     small = replace(chosen, captcha_pool=1, password_threads=1)
 
     async def open_and_close() -> None:
@@ -130,7 +130,7 @@ def starts(chosen: Settings) -> None:
 
 
 def edge_values() -> Iterator[tuple[str, str]]:
-    """Each setting with values at the edges of what it may be."""
+    """Yield each setting with values at the edges of its range."""
     for name in SETTINGS:
         for value in dict.fromkeys((*TEXTS, *NUMBERS, "true", *MORE.get(name, ()))):
             yield name, value
@@ -139,7 +139,7 @@ def edge_values() -> Iterator[tuple[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_what_check_passes_starts(name: str) -> None:
-    """X12: each setting at its edges; what is not refused is built."""
+    """X12: a server starts with each edge value that is not refused."""
     base = {**SMTP, **SMS, **PROXY, "data_dir": "data"}
     read: dict[str, Settings] = {}
     for _, value in (pair for pair in edge_values() if pair[0] == name):
@@ -148,13 +148,13 @@ def test_what_check_passes_starts(name: str) -> None:
     outermost = [*list(read)[:1], *list(read)[-1:], *(read.keys() & set(MORE.get(name, ())))]
     passed = [read[value] for value in dict.fromkeys(outermost) if not find_problems(read[value])]
     for number, chosen in enumerate([one for one in passed if not one.is_postgres][:3]):
-        # A folder for each: a store knows its key, so what one start leaves stops another.
+        # One folder each: a store knows its key, so one start would leave files that stop another.
         folder = chosen.data_dir if name == "data_dir" else Path(f"data{number}")
         starts(replace(chosen, data_dir=folder))
 
 
 def test_every_setting_is_walked() -> None:
-    """No setting is left out, and none that is gone is kept in the list."""
+    """The list has exactly the existing settings."""
     assert {name for name, _ in edge_values()} == {field.name for field in fields(Settings)}
     assert set(MORE) <= set(SETTINGS)
 
@@ -207,7 +207,7 @@ def test_every_setting_is_walked() -> None:
 def test_check_names_what_the_start_would_refuse(
     given: dict[str, str], names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """X12: by the name of the setting, and `serve` says the same."""
+    """X12: it names the setting, and `serve` says the same."""
     assert refused_names(given) == names
     monkeypatch.setattr("hupan.cli.serve.listen", lambda *_: 0)
     served = CliRunner().invoke(app, ["serve"], env=environ(given))
@@ -220,29 +220,29 @@ def test_check_names_what_the_start_would_refuse(
 
 
 def served(given: Mapping[str, str]) -> tuple[int, str]:
-    """How `hupan serve` ends, with its words."""
+    """Return how `hupan serve` ends, with its messages."""
     told = CliRunner().invoke(app, ["serve"], env=environ(given))
     return told.exit_code, told.stderr
 
 
 def checked(given: Mapping[str, str]) -> tuple[int, str]:
-    """How `hupan config check` ends, with its words."""
+    """Return how `hupan config check` ends, with its messages."""
     told = CliRunner().invoke(app, ["config", "check"], env=environ(given))
     return told.exit_code, told.stderr
 
 
 def lose_key() -> None:
-    """The store stays."""
+    """Remove the key and keep the store."""
     Path("data/secret.key").unlink()
 
 
 def change_key() -> None:
-    """A key that is another store's."""
+    """Replace the key by that of another store."""
     Path("data/secret.key").write_bytes(b"o" * 32)
 
 
 def lose_store() -> None:
-    """The key stays."""
+    """Remove the store and keep the key."""
     Path("data/hupan.db").rename("elsewhere.db")
 
 
@@ -265,14 +265,14 @@ def test_check_reports_store_and_key_as_the_start_does(
 
 
 def test_a_port_in_use_is_no_fault_of_the_settings() -> None:
-    """`config check` is for a server that runs, too."""
+    """`config check` also works while a server runs."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert refused_names({"port": str(taken.getsockname()[1])}) == []
     assert refused_names({"port": str(free_port())}) == []
 
 
 def test_the_files_of_senders_are_read(tmp_path: Path) -> None:
-    """X12: a right file of authorities passes."""
+    """X12: a valid CA file passes."""
     authority = str(issue(tmp_path, "127.0.0.1").authority)
     assert refused_names({**SMTP, **SMS, "smtp_ca_file": authority, "sms_ca_file": authority}) == []
 
@@ -297,7 +297,7 @@ WARNED = [
 def test_what_is_dangerous_is_reported(
     given: dict[str, str], word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """X12, L3: at the start and by `config check`, whose status stays 0."""
+    """X12, L3: the start and `config check` report it, and the status of the check stays 0."""
     Path("open").mkdir()
     Path("open").chmod(0o777)
     Path("store").mkdir(mode=0o700)
@@ -318,7 +318,7 @@ def test_what_is_dangerous_is_reported(
 
 
 def test_nothing_is_warned_of_without_a_reason() -> None:
-    """A desk's defaults, and a set-up behind a front with both senders."""
+    """Defaults on a workstation, and a server behind a proxy with both senders, get no warning."""
     for given in ({}, {**SMTP, **SMS, **PROXY}):
         assert "⚠" not in CliRunner().invoke(app, ["config", "check"], env=environ(given)).stderr
 
@@ -349,7 +349,7 @@ def test_root_learns_whose_server_it_checks(uid: int, name: str) -> None:
 def test_root_leaves_nothing_that_locks_the_service_out(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """L3: what root makes in the folder of the service's user belongs to that user."""
+    """L3: files of root in the service user's folder belong to that user."""
     Path("data").mkdir(mode=0o700)
     os.chown("data", 65_534, 65_534)
     monkeypatch.setattr("hupan.cli.serve.listen", lambda *_: 0)
@@ -410,7 +410,7 @@ def test_no_file_brings_a_traceback(content: bytes) -> None:
     )
 )
 def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
-    """X12: values of every type that TOML has."""
+    """X12: neither do values of any TOML type."""
     try:
         loaded = load_settings(chosen, {})
     except SettingsError:
@@ -420,7 +420,7 @@ def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("database", ["", "postgresql://u@127.0.0.1:1/none?sslmode=disable"])
 def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path, database: str) -> None:
-    """Neither check nor start takes it on either engine, also before the store is claimed."""
+    """Check and start refuse it on both engines, even before the store is claimed."""
     path = tmp_path / "hupan.key"
     loaded = load_settings(
         {"data_dir": str(tmp_path), "database": database, "secret_key_file": str(path)}, {}

@@ -246,19 +246,19 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
 
 
 def refused(options: Mapping[str, object], environ: Mapping[str, str]) -> list[str]:
-    """Names of the settings that are complained about."""
+    """Return the names of the settings that are refused."""
     with pytest.raises(SettingsError) as caught:
         load_settings(options, environ)
     return [problem.name for problem in caught.value.problems]
 
 
 def test_every_setting_has_values_that_are_refused() -> None:
-    """No setting takes just anything."""
+    """The list has invalid values for each setting."""
     assert set(BAD_VALUES) == set(SETTINGS)
 
 
 def test_bad_text_is_refused_by_name(subtests: pytest.Subtests) -> None:
-    """Text that does not fit names its setting, with any characters."""
+    """Invalid text is refused by the name of its setting, with any characters."""
     for name in BAD_VALUES:
         with subtests.test(name=name):
             for value in BAD_VALUES[name]:
@@ -301,12 +301,12 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
     ],
 )
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
-    """A setting that another one calls for is named when it is missing."""
+    """A setting that another one requires is named when it is missing."""
     assert refused(options, {}) == [name]
 
 
 def test_sockets_at_the_message_server_need_its_address() -> None:
-    """`true` stands for the address of `upstream`."""
+    """`true` means the address of `upstream`."""
     environ = {"HUPAN_UPSTREAM_SECRET": "0123456789abcdef"}
     assert refused({"upstream_ws": True}, environ) == ["upstream"]
 
@@ -368,7 +368,7 @@ def test_a_rule_about_an_unreadable_value_is_not_reported() -> None:
 
 
 def test_weak_hashing_is_for_tests_alone() -> None:
-    """Parameters below the least ones need the test profile (security P4)."""
+    """Parameters below the minimum need the test profile (security P4)."""
     weak = {"password_memory_kib": 8, "password_passes": 1}
     assert refused(weak, {}) == ["password_memory_kib", "password_passes"]
     assert load_settings({**weak, "test_profile": True}, {}).password_memory_kib == 8
@@ -390,7 +390,7 @@ def test_missing_time_zone_data_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_settings_travel_between_processes() -> None:
-    """Workers are started with the settings of their parent, so these can be pickled."""
+    """Settings can be pickled, because workers are started with those of their parent."""
     settings = load_settings({"workers": 2}, {"HUPAN_SMS_HEADERS": '{"X-Key": "k"}'})
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - pickled on this line
 
@@ -406,7 +406,7 @@ def test_settings_travel_between_processes() -> None:
 def test_an_exemption_ends_within_ninety_days(
     now: str, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is further ahead is refused; one that is past is no error, and exempts nothing."""
+    """A later end is refused; a past one is no error, and exempts nothing."""
     clock = datetime.fromisoformat(now).timestamp()
     monkeypatch.setattr("hupan.config.load.time", SimpleNamespace(time=lambda: clock))
     given = {"limits_exempt_until": "2026-12-01T08:00:00+08:00"}
@@ -431,5 +431,5 @@ def test_an_exemption_ends_within_ninety_days(
     ],
 )
 def test_a_server_may_listen_on_several_addresses(name: str, given: object, value: str) -> None:
-    """All of IPv4 and IPv6 by one word, or some by name."""
+    """One word listens on all of IPv4 and IPv6, or addresses are named."""
     assert getattr(load_settings({name: given}, {}), name) == value

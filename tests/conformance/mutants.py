@@ -1,4 +1,4 @@
-"""Defects of a server, planted between it and the checks: what it would answer with them."""
+"""Defects planted between a server and the checks: its responses with these defects."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ Fields: TypeAlias = list[tuple[int, int, int | bytes]]
 
 @dataclass(frozen=True)
 class Request:
-    """What a check sends."""
+    """The request of a check."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ Mutate: TypeAlias = Callable[[Request, Send], Reply]
 
 @dataclass(slots=True)
 class MutatedWire(Wire):
-    """A wire to a server with a defect."""
+    """A connection to a server with a defect."""
 
     mutate: Mutate = field(default=lambda request, send: send(request))
 
@@ -45,9 +45,9 @@ class MutatedWire(Wire):
         method: str,
         path: str,
         body: bytes | None,
-        headers: Any,  # noqa: ANN401 - as it comes
+        headers: Any,  # noqa: ANN401 - passed on unchanged
     ) -> Reply:
-        """Let the defect see the request, and the server if the defect asks it."""
+        """Pass the request to the defect, which may ask the server."""
         if path.startswith("/sandbox/"):
             return Wire.send_raw(self, method, path, body, headers)
         request = Request(method, path, body, dict(headers))
@@ -59,14 +59,14 @@ class MutatedWire(Wire):
 
 @dataclass(frozen=True)
 class SocketDefect:
-    """What becomes of the frames of a socket, and of the code that closes it."""
+    """A change to the frames of a socket, and to its close code."""
 
     sent: Callable[[str], str] = lambda frame: frame
     received: Callable[[bytes], bytes | str] = lambda frame: frame
     close_code: int = 0
 
     @contextmanager
-    def connect(self, url: str, **options: Any) -> Iterator["DefectiveSocket"]:  # noqa: ANN401 - as they come
+    def connect(self, url: str, **options: Any) -> Iterator["DefectiveSocket"]:  # noqa: ANN401 - passed on unchanged
         """Open a socket with this defect."""
         with connect(url, **options) as connection:
             yield DefectiveSocket(connection, self)
@@ -83,7 +83,7 @@ class DefectiveSocket:
         self.connection.send(self.defect.sent(frame))
 
     def recv(self, timeout: float) -> bytes | str:
-        """Return a frame as the defect leaves it."""
+        """Return a frame as the defect changes it."""
         try:
             frame = self.connection.recv(timeout=timeout)
         except ConnectionClosedError as closed:
@@ -95,7 +95,7 @@ class DefectiveSocket:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A defect, and the check that is to find it."""
+    """A defect, and the check that must find it."""
 
     name: str
     found_by: str
@@ -103,7 +103,7 @@ class Mutant:
 
 
 def on_reply(path: str, change: Callable[[Reply], Reply]) -> Mutate:
-    """Change every answer of a path; "" is every path."""
+    """Change every response of a path; "" is every path."""
 
     def mutate(request: Request, send: Send) -> Reply:
         reply = send(request)
@@ -122,7 +122,7 @@ def on_request(path: str, change: Callable[[Request], Request]) -> Mutate:
 
 
 def in_json(path: str, change: Callable[[dict[str, Any]], object]) -> Mutate:
-    """Change the JSON of a path's answers in place."""
+    """Change the JSON of a path's responses in place."""
 
     def edit(reply: Reply) -> Reply:
         values = json.loads(reply.body)
@@ -135,7 +135,7 @@ def in_json(path: str, change: Callable[[dict[str, Any]], object]) -> Mutate:
 def in_data(
     path: str, change: Callable[[Fields], Iterable[tuple[int, int, int | bytes]]], at: int = 2
 ) -> Mutate:
-    """Change the fields of a message inside a path's answers."""
+    """Change the fields of a message inside a path's responses."""
 
     def edit(reply: Reply) -> Reply:
         if b"protobuf" not in reply.header("content-type").encode():
@@ -156,7 +156,7 @@ def in_data(
 
 
 def in_message(path: str, change: Callable[[Fields], Fields]) -> Mutate:
-    """Change the outermost fields of a path's answers."""
+    """Change the outermost fields of a path's responses."""
 
     def edit(reply: Reply) -> Reply:
         fields = change(list(pb.decode(reply.body).fields))
@@ -177,7 +177,7 @@ def _field(entry: tuple[int, int, int | bytes]) -> bytes:
 
 
 def without(*numbers: int) -> Callable[[Fields], Fields]:
-    """Leave fields out."""
+    """Omit fields."""
     return lambda fields: [entry for entry in fields if entry[0] not in numbers]
 
 
@@ -193,7 +193,7 @@ def put(number: int, value: int | bytes) -> Callable[[Fields], Fields]:
 
 
 def header(name: str, value: str | None) -> Callable[[Reply], Reply]:
-    """Replace a header, or leave it out."""
+    """Replace a header, or omit it."""
 
     def change(reply: Reply) -> Reply:
         kept = tuple((k, v) for k, v in reply.headers if k.lower() != name)
@@ -213,7 +213,7 @@ def swap_body(old: str, new: str) -> Callable[[Reply], Reply]:
 
 
 def first_answer_again(path: str) -> Mutate:
-    """Answer a path always as it was answered first: nothing is spent by its use."""
+    """Repeat the first response of a path for ever, so that its use consumes nothing."""
     kept: list[Reply] = []
 
     def mutate(request: Request, send: Send) -> Reply:

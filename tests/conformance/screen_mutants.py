@@ -1,4 +1,4 @@
-"""Defects of a first screen, of pictures and of the socket (wire.md 8.1 to 8.4), of sign-ins."""
+"""Defects of the first screen, of pictures, of the socket (wire.md 8.1 to 8.4) and of sign-ins."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def in_login(change: Callable[[dict[str, Any]], object]) -> Mutate:
 
 
 def forgiving_captcha() -> Mutate:
-    """Refuse the first answer to a captcha without spending it."""
+    """Refuse the first answer to a captcha without using it up."""
     seen: list[Request] = []
 
     def mutate(request: Request, send: Send) -> Reply:
@@ -61,7 +61,7 @@ def forgiving_captcha() -> Mutate:
 
 
 def any_number() -> Mutate:
-    """Take a code for whichever number it is used with."""
+    """Accept a code for any number, not only for its own."""
     codes: dict[str, str] = {}
 
     def mutate(request: Request, send: Send) -> Reply:
@@ -76,7 +76,7 @@ def any_number() -> Mutate:
 
 
 def only_live_tokens(request: Request, send: Send) -> Reply:
-    """Want a session where any token will do."""
+    """Require a session where any token is enough."""
     token = request.headers.get("token", "")
     return send(
         replace(request, headers={}) if request.is_for(USER) and len(token) < 20 else request
@@ -84,7 +84,7 @@ def only_live_tokens(request: Request, send: Send) -> Reply:
 
 
 def password_told(request: Request, send: Send) -> Reply:
-    """Say which of the two was wrong."""
+    """Reveal which of address and password was wrong."""
     if request.is_for(EMAIL_LOGIN) and b"nobody-here" in (request.body or b""):
         return replace(send(request), body=b'{"code":1302,"msg":"no such address"}')
     return send(request)
@@ -97,7 +97,7 @@ def no_heartbeat_seq(frame: bytes) -> bytes:
 
 
 def logged_in_by_nobody(frame: str) -> str:
-    """Take no notice of a login, so that its end does not matter."""
+    """Ignore a login, so that the end of its session has no effect."""
     return frame.replace('"login"', '"heartbeat"')
 
 

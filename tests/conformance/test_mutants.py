@@ -1,4 +1,4 @@
-"""Every planted defect of a server is found (kit K-10)."""
+"""The checks find every planted defect of a server (kit K-10)."""
 
 import json
 import time
@@ -59,7 +59,7 @@ def missing_token_in_protobuf(request: Request, send: Send) -> Reply:
 
 
 def decoder_by_content_type(request: Request, send: Send) -> Reply:
-    """Take JSON only where the type says so."""
+    """Accept JSON only with its content type."""
     is_json = request.headers.get("content-type", "").startswith("application/json")
     if request.is_for(LOGIN) and not is_json:
         return send(replace(request, body=b"[["))
@@ -67,19 +67,19 @@ def decoder_by_content_type(request: Request, send: Send) -> Reply:
 
 
 def strict_keys(request: Request, send: Send) -> Reply:
-    """Refuse a body with a key that is not known."""
+    """Refuse a body with an unknown key."""
     if request.body and b'"unknown"' in request.body:
         return send(replace(request, body=b"[["))
     return send(request)
 
 
 def small_bodies(request: Request, send: Send) -> Reply:
-    """Answer a body that is too large as any other that cannot be read."""
+    """Answer a body that is too large like any unreadable one."""
     return send(replace(request, body=b"[[") if len(request.body or b"") > 60_000 else request)
 
 
 def bearer_dropped(request: Request) -> Request:
-    """Look at the header token alone."""
+    """Read only the header `token`."""
     kept = {name: value for name, value in request.headers.items() if name != "authorization"}
     return replace(request, headers=kept)
 
@@ -91,7 +91,7 @@ def only_app(request: Request) -> Request:
 
 
 def nothing_done(path: str) -> Mutate:
-    """Answer a success without doing anything."""
+    """Answer success without doing anything."""
     done = b'{"code":1,"msg":"success"}'
 
     def mutate(request: Request, send: Send) -> Reply:
@@ -104,7 +104,7 @@ def nothing_done(path: str) -> Mutate:
 
 
 def one_device(request: Request) -> Request:
-    """Take every device for the same."""
+    """Treat all devices as one."""
     body = json.loads(request.body or b"{}")
     body["deviceId"] = "same"
     return replace(request, body=json.dumps(body).encode())
@@ -314,21 +314,21 @@ ALICE: list[Account] = []
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The address of a sandbox, with an account in it."""
+    """Yield the address of a sandbox that has an account."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         ALICE[:] = [World(Wire(parse_target(server.url))).alice]
         yield server.url
 
 
 def problems_of(url: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What the mutant's check finds."""
+    """Return what the mutant's check finds."""
     target, ends_at = parse_target(url), time.monotonic() + 60
     if isinstance(mutant.defect, SocketDefect):
         monkeypatch.setattr(screen_checks, "connect", mutant.defect.connect)
         world = World(Wire(target, "", ends_at))
     else:
         world = World(MutatedWire(target, "", ends_at, mutant.defect))
-    world.__dict__["alice"] = ALICE[0]  # the account that a whole run has made by then
+    world.__dict__["alice"] = ALICE[0]  # the account that a whole run has created by then
     [outcome] = run_checks(world, [BY_ID[mutant.found_by]])
     return [*outcome.problems]
 
@@ -348,10 +348,10 @@ def test_a_sandbox_conforms(url: str) -> None:
 
 
 def test_there_are_enough() -> None:
-    """Forty defects and more, no name twice."""
+    """There are at least forty defects, and no name is used twice."""
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
 
 
 def test_every_check_finds_something() -> None:
-    """A check that no defect fails checks nothing; the length of a captcha is not on the wire."""
+    """Every check fails for some defect; the length of a captcha is not on the wire."""
     assert {mutant.found_by for mutant in MUTANTS} == set(BY_ID) - {"captcha-length"}

@@ -1,4 +1,4 @@
-"""Which servers are refused, what a report says, and what a baseline lets pass (kit K-10)."""
+"""Which servers are refused, what a report contains, and what a baseline allows (kit K-10)."""
 
 import contextlib
 import json
@@ -70,13 +70,13 @@ JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-lengt
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A sandbox."""
+    """Yield a sandbox."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         yield server
 
 
 def failing(*keys: str) -> Check:
-    """A check that finds these problems."""
+    """Return a check that finds these problems."""
 
     def body(_world: World, probe: Probe) -> None:
         for key in keys:
@@ -119,7 +119,7 @@ def hostile_server(answer: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize("body", NONSENSE)
 def test_a_server_that_answers_nonsense(body: bytes) -> None:
-    """Every check of both tools goes on, and what is shown is text for a terminal."""
+    """Every check of both tools completes, and the output is safe for a terminal."""
     with hostile_server(JSON_HEAD % len(body) + body) as url:
         wire = Wire(parse_target(url))
         outcomes = run_checks(World(wire), [one for one in ALL_CHECKS if one.id in SOME_CHECKS])
@@ -134,7 +134,7 @@ def test_a_server_that_answers_nonsense(body: bytes) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_drips() -> None:
-    """An answer that goes on byte by byte ends at the time of all checks."""
+    """A response that arrives byte by byte ends at the time limit of all checks."""
     dripping = threading.Event()
 
     def drip(server: socket.socket) -> None:
@@ -157,14 +157,14 @@ def test_a_server_that_drips() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/湖", "http://127.0.0.1/a b"])
 def test_a_path_that_no_request_can_have(url: str) -> None:
-    """It is refused in one sentence."""
+    """The path is refused in one sentence."""
     with pytest.raises(BadTarget):
         parse_target(url)
 
 
 @pytest.mark.parametrize("url", PUBLIC)
 def test_the_public_service_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However its name is written, nothing is resolved and nothing is sent."""
+    """Any spelling of its name is refused before it is resolved or anything is sent."""
 
     def forbidden(*_args: object, **_more: object) -> None:
         raise AssertionError("a packet")
@@ -180,7 +180,7 @@ def test_the_public_service_is_refused(url: str, monkeypatch: pytest.MonkeyPatch
 def test_a_name_that_leads_to_the_public_service(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An alias of it is refused; one in a hosts file leads to a server of one's own."""
+    """An alias of it is refused; one in a hosts file is allowed, as it names one's own server."""
     seen: list[str] = []
 
     def connect(*_args: object, **_more: object) -> None:
@@ -204,7 +204,7 @@ def test_a_name_that_leads_to_the_public_service(
 @pytest.mark.parametrize("command", ["conformance", "doctor"])
 @pytest.mark.parametrize("location", ["https://chat-go.jwzhd.com/", "//CHAT-go.jwzhd.com.:443/x"])
 def test_a_server_that_redirects_to_the_public_service(command: str, location: str) -> None:
-    """It is not looked at any further."""
+    """The redirect is not followed."""
     answer = f"HTTP/1.1 301 Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
     with hostile_server(answer.encode()) as url:
         result = CliRunner().invoke(app, [command, url])
@@ -221,7 +221,7 @@ def behind(defect: Mutate, send: Send) -> Send:
 def test_a_run_with_a_baseline(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken server fails; compared with itself it passes, and fails on what is new alone."""
+    """A broken server fails; compared with itself it passes, and fails only on new problems."""
     some = [one for one in ALL_CHECKS if one.id in ("unknown-path", "no-token", "messages")]
     monkeypatch.setattr(cli, "ALL_CHECKS", some)
     baseline, junit = tmp_path / "before.json", tmp_path / "junit.xml"
@@ -254,25 +254,25 @@ def test_a_run_with_a_baseline(
     "url", ["", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a/?q"]
 )
 def test_no_address(url: str) -> None:
-    """What is no address is refused before anything is sent."""
+    """An invalid address is refused before anything is sent."""
     with pytest.raises(BadTarget):
         parse_target(url)
 
 
 def test_an_address_keeps_its_prefix() -> None:
-    """A server may lie below a path."""
+    """A server may be below a path."""
     assert parse_target("HTTPS://[::1]:8443/a/").url == "https://[::1]:8443/a"
 
 
 def test_no_listener() -> None:
-    """A missing server is no pass: status 2, in one sentence."""
+    """A missing server does not pass: status 2, in one sentence."""
     result = CliRunner().invoke(app, ["conformance", NOBODY])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "没有以 HTTP 应答" in result.stderr
+    assert "没有返回 HTTP 响应" in result.stderr
 
 
 def test_a_baseline_fails_on_what_is_new() -> None:
-    """The same problem again is none; another one of the same check is."""
+    """The same problem is not new; another problem of the same check is."""
     before = json.dumps(to_json(NOBODY, [outcome_of(failing("a"))])).encode()
     known = read_baseline(before)
     assert new_failures([outcome_of(failing("a"))], known) == []
@@ -295,13 +295,13 @@ def test_a_baseline_fails_on_what_is_new() -> None:
     ],
 )
 def test_no_baseline(content: bytes) -> None:
-    """What is no report is refused in one sentence."""
+    """An invalid report is refused in one sentence."""
     with pytest.raises(BadBaseline):
         read_baseline(content)
 
 
 def test_junit() -> None:
-    """A failed must is a failure, in XML that any reader takes."""
+    """A failed must is a failure, in XML that any reader accepts."""
     content = to_junit(NOBODY, [outcome_of(failing("a")), outcome_of(failing())], english=True)
     suite = ET.fromstring(content)  # noqa: S314 - our own
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
@@ -310,7 +310,7 @@ def test_junit() -> None:
 
 
 def test_every_check_has_its_rule() -> None:
-    """Each is of one group and cites the protocol; there are many."""
+    """Each check has a group and cites the protocol; there are many."""
     assert len(ALL_CHECKS) > 80
     assert all(check.rule.startswith("wire.md ") for check in ALL_CHECKS)
     assert {check.level for check in ALL_CHECKS} == {"must", "should", "known"}
@@ -326,12 +326,12 @@ def test_codes_from_a_command(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_with_codes_from_a_command(server: Server, tmp_path: Path) -> None:
-    """A server without a sandbox's routes is held to the same, with numbers of the tester's own."""
+    """A server without sandbox routes passes the same checks, with the tester's own numbers."""
 
     class Served(Wire):
-        """A way to a server that has no sandbox."""
+        """A connection to a server that has no sandbox."""
 
-        def send_raw(self, method: str, path: str, *rest: Any) -> Reply:  # noqa: ANN401 - as they come
+        def send_raw(self, method: str, path: str, *rest: Any) -> Reply:  # noqa: ANN401 - passed on unchanged
             found = super().send_raw(method, path, *rest)
             return replace(found, status=404) if path.startswith("/sandbox/") else found
 
@@ -352,7 +352,7 @@ def test_a_run_with_codes_from_a_command(server: Server, tmp_path: Path) -> None
 
 
 def test_musts_without_codes_are_no_pass() -> None:
-    """A run that cannot sign in says so for each check."""
+    """A run that cannot sign in reports so for each check."""
     world = World(Wire(parse_target(NOBODY)), Supplies("false", ["13800138000"]))
     outcomes = run_checks(world, [check for check in ALL_CHECKS if check.id == "code-once"])
     assert [outcome.status for outcome in outcomes] != ["passed"]

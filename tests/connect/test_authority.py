@@ -1,4 +1,4 @@
-"""What a sandbox's authority can vouch for, and how long (kit K-11)."""
+"""What a sandbox's authority can certify, and for how long (kit K-11)."""
 
 import datetime as dt
 import shutil
@@ -28,12 +28,12 @@ DAY = dt.timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority, just made."""
+    """Return a new authority."""
     return prepare_authority(tmp_path_factory.mktemp("connect") / "authority")
 
 
 def handshake(chain: Path, trusted: Path, name: str) -> None:
-    """Shake hands in memory: a client that asks for a name, and a server with a chain."""
+    """Shake hands in memory between a client that asks for a name and a server with a chain."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(chain)
     client_context = ssl.create_default_context(cafile=str(trusted))
@@ -49,7 +49,7 @@ def handshake(chain: Path, trusted: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*KNOWN_NAMES, "localhost", "127.0.0.1", "::1"])
 def test_known_names_are_accepted(authority: Authority, name: str) -> None:
-    """By Python, without a system's own roots."""
+    """Python accepts them without the system's root certificates."""
     handshake(authority.chain, authority.certificate, name)
 
 
@@ -64,7 +64,7 @@ def test_its_key_is_of_no_use_for_other_names(
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_agrees(authority: Authority, tmp_path: Path) -> None:
-    """Under its strictest rules the leaf is right, and one for example.com is not."""
+    """Under its strictest rules the leaf is valid, and one for example.com is not."""
     trust = ["-CAfile", str(authority.certificate), "-untrusted", str(authority.issuer)]
     right = ["openssl", "verify", "-x509_strict", *trust, str(authority.chain)]
     done = subprocess.run(right, capture_output=True, check=False)  # noqa: S603 - our own files
@@ -75,7 +75,7 @@ def test_openssl_agrees(authority: Authority, tmp_path: Path) -> None:
 
 
 def test_constraints_are_critical(authority: Authority) -> None:
-    """A runtime that does not know them refuses the authority."""
+    """A runtime that does not support them refuses the authority."""
     for path in (authority.certificate, authority.issuer):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         assert certificate.extensions.get_extension_for_class(x509.NameConstraints).critical
@@ -86,7 +86,7 @@ def test_constraints_are_critical(authority: Authority) -> None:
 
 
 def test_the_trusted_key_is_gone(authority: Authority) -> None:
-    """No file has the key of what clients trust; Java would take anything that it signs."""
+    """No file has the trusted key; Java would accept anything that it signs."""
     trusted = x509.load_pem_x509_certificate(authority.certificate.read_bytes()).public_key()
     texts = {path: path.read_bytes() for path in authority.folder.iterdir()}
     private = [path for path, text in texts.items() if b"PRIVATE KEY" in text]
@@ -104,7 +104,7 @@ def test_only_the_owner_reads_the_key(authority: Authority) -> None:
 
 
 def test_what_ends_soon_is_renewed(tmp_path: Path) -> None:
-    """A leaf lives 90 days, and a new one is made while the old one still lives."""
+    """A leaf lives 90 days, and is renewed before it expires."""
     folder = tmp_path / "authority"
     first = prepare_authority(folder).chain.read_bytes()
     root = Authority(folder).certificate.read_bytes()
@@ -125,7 +125,7 @@ def test_files_that_do_not_belong_together(damage: str, tmp_path: Path) -> None:
 
 
 def test_several_that_start_at_once(tmp_path: Path) -> None:
-    """They make one authority between them."""
+    """Concurrent starts make one authority."""
     folder, barrier = tmp_path / "authority", threading.Barrier(8)
 
     def prepare(_: int) -> bytes:
@@ -142,7 +142,7 @@ def test_several_that_start_at_once(tmp_path: Path) -> None:
 def test_what_is_no_request(
     authority: Authority, line: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The proxy closes the connection or refuses it, and nothing is said about its code."""
+    """The proxy closes the connection or refuses it, and reveals nothing about its code."""
     with (
         socket.create_server(("127.0.0.1", 0)) as behind,
         Front(behind.getsockname()[1], authority.server_context(), proxy=True) as front,

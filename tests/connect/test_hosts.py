@@ -1,4 +1,4 @@
-"""Lines of the hosts file: ours are added and taken out, all others stay (kit K-11)."""
+"""Our lines in the hosts file are added and removed, all others stay (kit K-11)."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ FOUND = (
 
 @pytest.mark.parametrize("found", FOUND)
 def test_there_and_back(found: bytes) -> None:
-    """The file begins as it was; without our lines it is the same, byte by byte."""
+    """The file begins unchanged; without our lines it is the same, byte by byte."""
     added = add_lines(found, HERE, NAMES)
     assert added.startswith(found)
     end = "\r\n" if b"\r\n" in found else "\n"
@@ -44,7 +44,7 @@ def test_any_file(found: bytes) -> None:
 
 
 def test_lines_of_others_stay() -> None:
-    """Lines that came after ours, or between them, stay where they are."""
+    """Lines after ours, or between them, stay where they are."""
     first, second = add_lines(b"a\n", HERE, NAMES).splitlines(keepends=True)[1:]
     assert remove_lines(b"a\n" + first + b"b\n" + second + b"c") == b"a\nb\nc"
 
@@ -64,7 +64,7 @@ def test_names_that_lead_elsewhere(line: str) -> None:
 
 
 def test_a_name_that_leads_here_already() -> None:
-    """It gets no second line, and its own line stays when ours go."""
+    """It gets no second line, and its own line stays when ours are removed."""
     found = b"127.0.0.1 chat-go.jwzhd.com\n"
     added = add_lines(found, HERE, NAMES)
     assert added.count(b"chat-go.jwzhd.com") == 1

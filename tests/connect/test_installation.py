@@ -1,4 +1,4 @@
-"""`hupan connect --install` and `--undo`: all is put back, from any point (kit K-11)."""
+"""`hupan connect --install` and `--undo`: everything is restored, from any point (kit K-11)."""
 
 import json
 import os
@@ -39,11 +39,11 @@ needs_debian = pytest.mark.skipif(UPDATE is None, reason="there are no Debian ce
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Stand for the end of the process."""
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str, bytes]]:
-    """Every file and folder but those of the authority: mode, owner, target of a link, content."""
+    """Return mode, owner, link target and content of all files and folders but the authority's."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if "hupan" not in path.relative_to(folder).parts:
@@ -57,7 +57,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, str, bytes]]:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder with a hosts file and a user's home."""
+    """Return a folder with a hosts file and a user's home."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hosts").write_bytes(HOSTS)
     (tmp_path / "etc/hosts").chmod(0o640)
@@ -67,14 +67,14 @@ def machine(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def places(machine: Path) -> Places:
-    """A machine with a hosts file alone."""
+    """Return the places of a machine that only has a hosts file."""
     user = User(os.getuid(), os.getgid(), machine / "home", is_other=False)
     authority = Authority(machine / "home/hupan/connect")
     return Places(user, authority, machine / "etc/hosts", None, (), (), CERTUTIL, KEYTOOL)
 
 
 def with_browsers(places: Places) -> Places:
-    """The same with the database of a browser, and one that is yet to be made."""
+    """Add the database of a browser, and one that does not exist yet."""
     profile = places.user.home / ".mozilla/firefox/x.default"
     profile.mkdir(parents=True)
     subprocess.run(  # noqa: S603 - Debian's
@@ -84,7 +84,7 @@ def with_browsers(places: Places) -> Places:
 
 
 def with_system(places: Places, machine: Path) -> Places:
-    """The same with Debian's own tool on folders of the test."""
+    """Add Debian's own tool, on folders of the test."""
     folders = {name: machine / name for name in ("local", "made", "shipped", "hooks")}
     for folder in folders.values():
         folder.mkdir()
@@ -111,12 +111,12 @@ def installed(places: Places, *parts: Part) -> bool:
 
 
 def states(places: Places) -> set[str]:
-    """What is to be done."""
+    """Return the state of each part."""
     return {step.state for step in survey(places, HERE, PARTS)}
 
 
 def test_showing_touches_nothing(places: Places, machine: Path) -> None:
-    """Without `--install` not even the authority is made."""
+    """Without `--install` not even the authority is created."""
     before = snapshot(machine)
     assert states(places) == {"missing"} | ({"skipped"} if places.system is None else set())
     assert snapshot(machine) == before
@@ -124,7 +124,7 @@ def test_showing_touches_nothing(places: Places, machine: Path) -> None:
 
 
 def test_hosts_file(places: Places, machine: Path) -> None:
-    """Lines are added; mode and owner stay; twice is once; undo restores the same bytes."""
+    """Lines are added; mode and owner stay; a repetition changes nothing; undo restores it."""
     before = snapshot(machine)
     assert installed(places)
     text = places.hosts.read_text("utf-8")
@@ -139,7 +139,7 @@ def test_hosts_file(places: Places, machine: Path) -> None:
 
 
 def test_the_record_is_private(places: Places) -> None:
-    """Record and backups are the owner's."""
+    """Only the owner can read record and backups."""
     installed(places)
     folder = places.authority.folder / "installed"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -150,7 +150,7 @@ def test_the_record_is_private(places: Places) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "second name", "missing"])
 def test_unusual_hosts_files(places: Places, machine: Path, kind: str) -> None:
-    """A link stays one, a second name leads to the same file, and one that was not there goes."""
+    """A link stays a link, a second name is the same file, and a created file is removed."""
     real = machine / "etc/hosts"
     if kind == "link":
         real.rename(machine / "real")
@@ -171,7 +171,7 @@ def test_unusual_hosts_files(places: Places, machine: Path, kind: str) -> None:
 
 
 def test_lines_of_others(places: Places) -> None:
-    """A hosts file that was edited since loses our lines alone, and that is said."""
+    """Undo removes only our lines from a file that was edited since, and reports that."""
     installed(places)
     with places.hosts.open("ab") as file:
         file.write(b"192.0.2.7 printer\n")
@@ -182,7 +182,7 @@ def test_lines_of_others(places: Places) -> None:
 
 
 def test_a_lost_record(places: Places) -> None:
-    """Our lines are known by their mark."""
+    """Our lines are found by their mark."""
     installed(places)
     shutil.rmtree(places.authority.folder)
     assert undo(places) is not None
@@ -190,7 +190,7 @@ def test_a_lost_record(places: Places) -> None:
 
 
 def test_a_line_that_leads_elsewhere(places: Places, machine: Path) -> None:
-    """It is refused before anything is made."""
+    """The line is refused before anything is created."""
     places.hosts.write_bytes(b"192.0.2.1 chat-go.jwzhd.com\n")
     before = snapshot(machine)
     with pytest.raises(ConnectRefused, match="line 1"):
@@ -200,7 +200,7 @@ def test_a_line_that_leads_elsewhere(places: Places, machine: Path) -> None:
 
 @pytest.mark.parametrize("what", ["folder", "pipe"])
 def test_what_is_no_file(places: Places, what: str) -> None:
-    """It is refused, and not waited for."""
+    """A special file is refused without blocking."""
     places.hosts.unlink()
     places.hosts.mkdir() if what == "folder" else os.mkfifo(places.hosts)
     with pytest.raises((ConnectRefused, IsADirectoryError)):
@@ -208,7 +208,7 @@ def test_what_is_no_file(places: Places, what: str) -> None:
 
 
 def test_another_address(places: Places, machine: Path) -> None:
-    """The lines of the first are undone before the second come."""
+    """The lines of the first address are undone before those of the second are added."""
     before = snapshot(machine)
     installed(places)
     install(places, "127.0.0.9", PARTS)
@@ -219,7 +219,7 @@ def test_another_address(places: Places, machine: Path) -> None:
 
 @needs_certutil
 def test_browsers(places: Places, machine: Path) -> None:
-    """Databases trust the authority for servers; undo restores the same bytes, no new database."""
+    """Databases trust the authority for servers; undo restores the bytes and adds no database."""
     places = with_browsers(places)
     before = snapshot(machine)
     assert installed(places)
@@ -235,7 +235,7 @@ def test_browsers(places: Places, machine: Path) -> None:
 
 
 def test_where_browsers_keep_their_databases(tmp_path: Path) -> None:
-    """Each profile of Firefox, of any package; Chromium's where there is one."""
+    """Each profile of Firefox is found, of any package, and Chromium's if there is one."""
     profiles = [
         ".mozilla/firefox/a.default",
         ".config/mozilla/firefox/b.default-esr",
@@ -253,7 +253,7 @@ def test_where_browsers_keep_their_databases(tmp_path: Path) -> None:
 
 @needs_certutil
 def test_one_part_alone(places: Places, machine: Path) -> None:
-    """Parts are installed and undone one by one, too."""
+    """Parts can be installed and undone one by one."""
     places = with_browsers(places)
     before = snapshot(machine)
     assert installed(places, "hosts")
@@ -270,7 +270,7 @@ def test_one_part_alone(places: Places, machine: Path) -> None:
 
 @needs_certutil
 def test_a_database_with_a_password(places: Places, machine: Path) -> None:
-    """It is left alone, with what its tool says."""
+    """It is left alone, and its tool's message is shown."""
     places = with_browsers(places)
     for name, text in (("old", "\n"), ("new", "secret-1\n")):
         (machine / name).write_text(text)
@@ -284,7 +284,7 @@ def test_a_database_with_a_password(places: Places, machine: Path) -> None:
 
 @needs_certutil
 def test_a_database_that_was_changed_since(places: Places, tmp_path: Path) -> None:
-    """It loses our certificate alone."""
+    """Undo removes only our certificate."""
     places = with_browsers(places)
     installed(places)
     folder = places.nss[1]
@@ -304,7 +304,7 @@ def test_a_database_that_was_changed_since(places: Places, tmp_path: Path) -> No
 
 @needs_certutil
 def test_a_browser_that_runs(places: Places) -> None:
-    """Its database is left alone, and undone once it is closed."""
+    """Its database is left alone, and undone once the browser is closed."""
     places = with_browsers(places)
     profile = places.nss[1]
     with (profile / "cert9.db").open("rb"):
@@ -325,7 +325,7 @@ def test_a_browser_that_runs(places: Places) -> None:
 
 @needs_debian
 def test_system(places: Places, machine: Path) -> None:
-    """Debian's tool adds the certificate to its bundle; undo restores the same files and links."""
+    """Debian's tool adds the certificate to its bundle; undo restores all files and links."""
     places = with_system(places, machine)
     assert places.system is not None
     before = snapshot(machine)
@@ -339,7 +339,7 @@ def test_system(places: Places, machine: Path) -> None:
 
 @needs_debian
 def test_a_bundle_that_was_old(places: Places, machine: Path) -> None:
-    """Undo puts back the bytes that were there, although the tool would order them otherwise."""
+    """Undo restores the former bytes, although the tool would order them differently."""
     places = with_system(places, machine)
     assert places.system is not None
     blocks = places.system.bundle.read_bytes().split(b"-----END CERTIFICATE-----\n")[:-1]
@@ -353,7 +353,7 @@ def test_a_bundle_that_was_old(places: Places, machine: Path) -> None:
 
 @needs_debian
 def test_certificates_that_came_since(places: Places, machine: Path) -> None:
-    """Another authority that was added since stays."""
+    """An authority that was added later stays."""
     places = with_system(places, machine)
     assert places.system is not None
     installed(places)
@@ -368,7 +368,7 @@ def test_certificates_that_came_since(places: Places, machine: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(KEYTOOL is None or not JAVA_STORE.exists(), reason="java is not installed")
 def test_java(places: Places, machine: Path) -> None:
-    """A trust store of Java has one certificate more, and then the same bytes again."""
+    """A Java trust store gets one certificate, and then has the same bytes as before."""
     store = machine / "home/jdk/lib/security/cacerts"
     store.parent.mkdir(parents=True)
     shutil.copyfile(JAVA_STORE, store)
@@ -384,7 +384,7 @@ def test_java(places: Places, machine: Path) -> None:
 
 @pytest.fixture
 def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """End the process, as it were, at the n-th time that something is made durable."""
+    """Simulate the end of the process at the n-th write to disk."""
     fsync, counted = os.fsync, [0]
 
     def count(descriptor: int) -> None:
@@ -403,16 +403,16 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_killed_at_any_point(
     places: Places, machine: Path, killed_at: Callable[[int], None]
 ) -> None:
-    """After a kill at any point undo restores everything, also when killed itself."""
+    """After a kill at any point undo restores everything, even when undo itself is killed."""
     places = with_browsers(with_system(places, machine))
     before, number, is_killed = snapshot(machine), 0, True
     while is_killed:
-        number += 3  # every third: each kind of point is among them
+        number += 3  # every third: all kinds of points are among them
         killed_at(number)
         try:
             is_killed = not installed(places)
         except Killed:
-            killed_at(number % 7 + 1)  # while it undoes
+            killed_at(number % 7 + 1)  # kill the undo, too
             try:
                 undo(places)
             except Killed:
@@ -428,7 +428,7 @@ def test_killed_at_any_point(
 def test_a_failure_takes_everything_back(
     places: Places, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk, say, leaves everything as it was."""
+    """A failure, such as a full disk, leaves everything unchanged."""
     if CERTUTIL is None:
         pytest.skip("certutil is not installed")
     places = with_browsers(places)
@@ -449,7 +449,7 @@ def test_a_failure_takes_everything_back(
 
 
 def test_without_the_right_to_write(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The refusal says what to run; nothing is made."""
+    """The refusal says what to run; nothing is created."""
     monkeypatch.setattr(plan, "can_write", lambda path: path != places.hosts)
     with pytest.raises(ConnectRefused, match=r"Run: sudo hupan connect --install$"):
         check_rights(places, survey(places, HERE, PARTS), ["hupan", "connect", "--install"])
@@ -457,7 +457,7 @@ def test_without_the_right_to_write(places: Places, monkeypatch: pytest.MonkeyPa
 
 
 def run(machine: Path, *options: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command on the hosts file of a test alone."""
+    """Run the command on the hosts file of a test."""
     return subprocess.run(  # noqa: S603 - our own program
         [
             *(HUPAN, "connect", "--hosts-file", str(machine / "etc/hosts"), "--only", "hosts"),
@@ -474,7 +474,7 @@ def run(machine: Path, *options: str, answer: str = "") -> "subprocess.Completed
 
 @pytest.mark.slow
 def test_the_command(machine: Path) -> None:
-    """It shows, asks, installs and undoes; programs get JSON and are asked nothing."""
+    """It shows, asks, installs and undoes; with JSON output it does not ask."""
     before = snapshot(machine)
     shown = run(machine)
     assert shown.returncode == 0
@@ -503,7 +503,7 @@ def test_the_command(machine: Path) -> None:
     ],
 )
 def test_wrong_options(machine: Path, options: list[str], text: str) -> None:
-    """They are refused before anything is looked at."""
+    """They are refused before anything is read."""
     hosts = ["--hosts-file", str(machine / "missing")]
     done = CliRunner().invoke(app, [*options, *hosts])
     assert done.exit_code == 2

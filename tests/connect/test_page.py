@@ -1,4 +1,4 @@
-"""The commands of docs/connect.md, as they stand there (kit K-12)."""
+"""The commands of docs/connect.md run unchanged (kit K-12)."""
 
 import os
 import re
@@ -33,25 +33,25 @@ public class Bot {{
 }}
 """,
 }
-# What needs port 443 of this machine, or a sandbox on it.
+# Lines that need port 443 of this machine, or a sandbox on it.
 NOT_RUN = {"hupan sandbox --tls --tls-port 443", f"curl {GRAY}"}
 TOOLS = ("node", "java", "curl", "certutil")
 
 
 def lines(text: str) -> list[str]:
-    """The commands of a page, in order."""
+    """Return the commands of a page, in order."""
     return [line for block in BLOCK.findall(text) for line in block.splitlines()]
 
 
 def write_program(path: Path, text: str) -> None:
-    """Make a program of the test's own."""
+    """Write an executable of the test."""
     path.write_text(text, "utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
-    """The environment of a shell: a home, a hosts file and a sudo of the test."""
+    """Return the environment of a shell: a home, a hosts file and a sudo of the test."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"not installed: {missing}")
@@ -100,7 +100,7 @@ def test_commands_beside_a_sandbox(shell: dict[str, str]) -> None:
 
 
 def test_the_other_commands(shell: dict[str, str]) -> None:
-    """Show, install, trust by hand, undo; and the hosts file is as it was."""
+    """Show, install, trust by hand and undo work; the hosts file is restored."""
     home = Path(shell["HOME"])
     others = [line for line in lines(PAGE.read_text("utf-8")) if not line.startswith(BESIDE)]
     assert set(others) >= NOT_RUN

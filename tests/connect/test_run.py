@@ -1,4 +1,4 @@
-"""`hupan sandbox run`: only built-in host names reach a sandbox (kit K-11)."""
+"""`hupan sandbox run`: only the built-in host names reach a sandbox (kit K-11)."""
 
 import contextlib
 import os
@@ -70,7 +70,7 @@ def run(
 
 
 def test_clients_reach_the_sandbox(tmp_path: Path) -> None:
-    """The fixed names reach it, others are refused and named, the status is the command's."""
+    """Built-in names reach it, others are refused and named; the status is the command's."""
     done = run(tmp_path, sys.executable, "-c", CLIENTS)
     expected = ["200", "200", '{"code":1,"data":{"status":0},"msg":"success"}', "1", "refused"]
     assert done.stdout.splitlines() == [*expected, "[]"], done.stderr
@@ -82,7 +82,7 @@ def test_clients_reach_the_sandbox(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_node(tmp_path: Path) -> None:
-    """Fetch, https and bare sockets of any Node reach the sandbox, and nothing else by the web."""
+    """Fetch, https and bare sockets of any Node version reach the sandbox, and no other site."""
     done = run(tmp_path, "node", "-e", NODE, NODE_OPTIONS="--no-warnings")
     expected = ["200", "200", "200", "true", "ECONNREFUSED", "refused", "false", "200", "true"]
     assert done.stdout.splitlines() == expected, done.stderr
@@ -90,7 +90,7 @@ def test_node(tmp_path: Path) -> None:
 
 
 def test_the_log_of_the_sandbox(tmp_path: Path) -> None:
-    """It is kept in a file, if one is named; without, it stands not between the command's lines."""
+    """`--log` writes it to a file, so it does not mix with the command's output."""
     log = tmp_path / "log"
     script = (
         "import urllib.request as r; r.urlopen('https://chat-go.jwzhd.com/v1/misc/gray-status')"
@@ -101,7 +101,7 @@ def test_the_log_of_the_sandbox(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_that_does_not_start(tmp_path: Path) -> None:
-    """Why is said, and the command is not run."""
+    """The reason is shown, and the command is not run."""
     done = run(tmp_path, "echo", "ran", HUPAN_PORT="x")
     assert done.returncode == 1
     assert done.stdout == ""
@@ -111,13 +111,13 @@ def test_a_sandbox_that_does_not_start(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_and_a_signal(tmp_path: Path) -> None:
-    """Curl trusts the authority by its variable; a signal that ends the command is its status."""
+    """Curl trusts the authority by its variable; the status has the signal that ended it."""
     script = "curl -sf https://chat-ws-go.jwzhd.com/healthz >/dev/null && kill -TERM $$"
     assert run(tmp_path, "sh", "-c", script).returncode == 143
 
 
 def test_no_such_program(tmp_path: Path) -> None:
-    """As in a shell: 127, and a sentence."""
+    """As in a shell, the status is 127, with a sentence."""
     done = run(tmp_path, "no-such-program-here")
     assert done.returncode == 127
     assert "no-such-program-here: there is no such program" in done.stderr

@@ -1,7 +1,7 @@
-"""What runtimes make of the authority, and of its key in the hands of a thief (kit K-11).
+"""How runtimes treat the authority, and its key if it is stolen (kit K-11).
 
-The story: the constraints stood in the certificate that clients trust. OpenSSL reads them there;
-Java does not, and took a certificate for example.com that the same key had signed.
+The story: the constraints were in the certificate that clients trust. OpenSSL reads them
+there; Java does not, and accepted a certificate for example.com signed with the same key.
 """
 
 import os
@@ -40,7 +40,7 @@ Target = tuple[int, str]
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority, just made."""
+    """Return a new authority."""
     return prepare_authority(tmp_path_factory.mktemp("connect") / "authority")
 
 
@@ -48,7 +48,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def targets(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Target]]:
-    """Ports of servers with the names for which they have a certificate: the right ones first."""
+    """Yield ports of servers with the names of their certificates: the valid ones first."""
     folder = tmp_path_factory.mktemp("forged")
     with ExitStack() as stack:
         own = stack.enter_context(tls_server(authority.chain))
@@ -58,12 +58,12 @@ def targets(
 
 
 def words(targets: list[Target]) -> list[str]:
-    """The targets as the programs of other runtimes take them."""
+    """Return the targets as arguments for the programs of other runtimes."""
     return [f"{port}={name}" for port, name in targets]
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> list[str]:
-    """The lines that a program prints."""
+    """Return the lines that a program prints."""
     done = subprocess.run(  # noqa: S603 - the tests' own programs
         command,
         capture_output=True,
@@ -77,7 +77,7 @@ def run(*command: str, environment: dict[str, str] | None = None) -> list[str]:
 
 
 def test_python(authority: Authority, targets: list[Target]) -> None:
-    """The ssl module, by its own default context."""
+    """The ssl module accepts it, with its default context."""
     context = ssl.create_default_context(cafile=str(authority.certificate))
 
     def shake_hands(port: int, name: str) -> str:
@@ -93,7 +93,7 @@ def test_python(authority: Authority, targets: list[Target]) -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl(authority: Authority, targets: list[Target]) -> None:
-    """The program of that name, as a client."""
+    """The `openssl` program accepts it, as a client."""
 
     def shake_hands(port: int, name: str) -> str:
         kind = "ip" if name[0].isdecimal() else "hostname"
@@ -114,14 +114,14 @@ def test_openssl(authority: Authority, targets: list[Target]) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_node(authority: Authority, targets: list[Target]) -> None:
-    """Node, configured by `NODE_EXTRA_CA_CERTS`."""
+    """Node accepts it, configured by `NODE_EXTRA_CA_CERTS`."""
     trust = {"NODE_EXTRA_CA_CERTS": str(authority.certificate)}
     assert run("node", str(STACKS / "trust.cjs"), *words(targets), environment=trust) == EXPECTED
 
 
 @pytest.mark.skipif(shutil.which("javac") is None, reason="java is not installed")
 def test_java(authority: Authority, targets: list[Target]) -> None:
-    """Java, with the trust store of the folder."""
+    """Java accepts it, with the trust store of the folder."""
     program = ("java", str(STACKS / "Trust.java"))
     assert run(*program, str(authority.trust_store), *words(targets)) == EXPECTED
 
@@ -132,7 +132,7 @@ FETCH = """(urls) => Promise.all(urls.map((url) =>
 
 @pytest.mark.skipif(shutil.which("certutil") is None, reason="certutil is not installed")
 def test_chromium(authority: Authority, targets: list[Target], tmp_path: Path) -> None:
-    """Chromium, with the authority in the user's NSS database."""
+    """Chromium accepts it, with the authority in the user's NSS database."""
     path = find_chromium()
     if path is None:
         pytest.skip("chromium is not installed")

@@ -1,4 +1,4 @@
-"""The user of the authority under sudo (kit K-11)."""
+"""The user that owns the authority under sudo (kit K-11)."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for ot
 
 @needs_root
 def test_the_user_that_called_sudo() -> None:
-    """Their home has the authority, with any variables of root."""
+    """Their home has the authority, whatever root's variables are."""
     environ = {"SUDO_UID": str(NOBODY.pw_uid), "XDG_DATA_HOME": "/srv/data"}
     user = find_user(environ)
     assert (user.uid, user.gid, user.is_other) == (NOBODY.pw_uid, NOBODY.pw_gid, True)
@@ -27,14 +27,14 @@ def test_the_user_that_called_sudo() -> None:
 
 @pytest.mark.parametrize("uid", ["", "0", "x", "4294967295000", "-1", "987654"])
 def test_no_such_user(uid: str) -> None:
-    """What names no user is ignored."""
+    """A value that names no user is ignored."""
     user = find_user({"SUDO_UID": uid})
     assert (user.uid, user.is_other) == (os.geteuid(), False)
 
 
 @needs_root
 def test_root_has_the_rights_of_the_user(tmp_path: Path) -> None:
-    """Within, it writes what the user may write, and its files belong to the user."""
+    """Inside, root writes only what the user may write, and its files belong to the user."""
     (tmp_path / "home").mkdir()
     os.chown(tmp_path / "home", NOBODY.pw_uid, NOBODY.pw_gid)
     for parent in (tmp_path, *tmp_path.parents[:3]):
@@ -52,7 +52,7 @@ def test_root_has_the_rights_of_the_user(tmp_path: Path) -> None:
 
 @needs_root
 def test_a_record_of_another_user(tmp_path: Path) -> None:
-    """Root does not write what another user's record says."""
+    """Root does not act on another user's record."""
     folder = RecordFolder(tmp_path)
     folder.path.mkdir()
     os.chown(folder.path, NOBODY.pw_uid, NOBODY.pw_gid)
@@ -66,7 +66,7 @@ def test_a_record_of_another_user(tmp_path: Path) -> None:
 
 @needs_root
 def test_owner_and_mode_stay(tmp_path: Path) -> None:
-    """A file that is replaced keeps both."""
+    """A replaced file keeps both."""
     path = tmp_path / "file"
     path.write_bytes(b"before")
     path.chmod(0o604)

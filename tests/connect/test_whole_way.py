@@ -1,4 +1,4 @@
-"""From `hupan connect` to a client that knows nothing of it, on a separate machine (kit K-11)."""
+"""From `hupan connect` to an unmodified client, on a separate machine (kit K-11)."""
 
 import os
 import shutil
@@ -97,13 +97,13 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "localhost", "example.com", ""])  # noqa: S104 - refused
 def test_tls_on_loopback_alone(host: str) -> None:
-    """TLS of a sandbox is for this machine."""
+    """TLS of a sandbox only works on this machine."""
     with pytest.raises(typer.BadParameter):
         open_tls_listener(host, 0)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9"])
 def test_other_loopback_addresses(host: str) -> None:
-    """Any address of loopback will do."""
+    """Any loopback address works."""
     with open_tls_listener(host, 0) as listener:
         assert listener.getsockname()[0] == host

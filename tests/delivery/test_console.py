@@ -38,19 +38,19 @@ def printed(message: Message) -> str:
     ],
 )
 def test_message_is_one_readable_line(message: Message, line: str) -> None:
-    """Channel, target and code stand on one line."""
+    """One line has channel, target and code."""
     assert printed(message) == line
 
 
 def test_the_labels_are_english_where_the_terminal_is() -> None:
-    """The line of a code holds one language."""
+    """The line of a code is in one language."""
     stream = io.StringIO()
     send(ConsoleSender(stream, english=True), sms())
     assert stream.getvalue() == "✉ SMS  13800138000  code 493817  (valid 5 min)\n"
 
 
 def test_target_cannot_move_the_cursor() -> None:
-    """Control characters in a target are shown, never obeyed (security L1)."""
+    """Control characters in a target are escaped (security L1)."""
     line = printed(mail(to="a\x1b[2J\r\nb@example.org"))
     assert line.count("\n") == 1
     assert "\x1b" not in line
@@ -58,7 +58,7 @@ def test_target_cannot_move_the_cursor() -> None:
 
 
 def test_terminal_without_chinese_still_shows_the_code() -> None:
-    """A stream whose encoding lacks a character gets it escaped, and the code in full."""
+    """A character that the stream cannot encode is escaped, and the code is complete."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     send(ConsoleSender(stream), sms())
@@ -82,7 +82,7 @@ def test_closed_stream_is_not_sent() -> None:
 
 
 def test_unknown_purpose_is_refused() -> None:
-    """What has no text is refused for good."""
+    """A purpose without a text is refused permanently."""
     with pytest.raises(NotSent) as refused:
         printed(sms(purpose="greeting"))
     assert refusal(refused) is False

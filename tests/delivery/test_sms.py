@@ -37,13 +37,13 @@ TEXT = "【湖畔】验证码 493817，5 分钟内有效。请勿告诉他人。
 
 
 def options(url: str, **changes: object) -> GatewayOptions:
-    """Make options for a test gateway."""
+    """Return options for a test gateway."""
     fields: dict[str, object] = {"body": JSON_BODY, "timeout_seconds": 5.0} | changes
     return GatewayOptions(url, **fields)  # type: ignore[arg-type]  # the fields vary by test
 
 
 def sender(url: str, **changes: object) -> GatewaySender:
-    """Make a sender with a clock that stands still."""
+    """Return a sender with a clock that stands still."""
     return GatewaySender(options(url, **changes), now=lambda: NOW)
 
 
@@ -56,7 +56,7 @@ def deliver(gateway: Gateway, message: Message, path: str = "/send", **changes: 
 
 
 def test_json_request() -> None:
-    """The body is the filled template, with the headers every request carries."""
+    """The body is the filled template, with the headers of every request."""
     seen = deliver(Gateway(), sms(key="outbox-42"), headers={"Authorization": "Bearer k"})
     assert (seen.method, seen.target) == ("POST", "/send")
     assert json.loads(seen.body) == {
@@ -73,7 +73,7 @@ def test_json_request() -> None:
 
 
 def test_signature() -> None:
-    """A receiver that knows the secret can compute the same signature from what it got."""
+    """A receiver that knows the secret can compute the signature from the request."""
     seen = deliver(Gateway(), sms(), hmac_secret="密钥", hmac_header="X-Hupan-Sign")
     signed = seen.headers["x-timestamp"].encode() + b"." + seen.body
     expected = hmac.new("密钥".encode(), signed, hashlib.sha256).hexdigest()
@@ -98,7 +98,7 @@ def test_form_request() -> None:
 
 
 def test_get_request() -> None:
-    """A gateway that wants all in the URL gets it there, encoded, and no body."""
+    """A gateway may get everything in the URL, encoded, and no body."""
     path = "/{to}/send?code={code}&text={text}"
     seen = deliver(Gateway(), sms(to="+4915112345678"), path, method="GET", body="")
     parts = urlsplit(seen.target)
@@ -117,7 +117,7 @@ def test_header_template() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_every_2xx_is_success(status: int) -> None:
-    """Any 2xx means the gateway took it."""
+    """Any 2xx means that the gateway accepted the message."""
     deliver(Gateway(status), sms())
 
 
@@ -126,7 +126,7 @@ def test_every_2xx_is_success(status: int) -> None:
     [(400, False), (401, False), (404, False), (429, True), (500, True), (503, True)],
 )
 def test_refusal_of_the_gateway_decides(status: int, *, again: bool) -> None:
-    """429 and 5xx may be tried again, other 4xx never; one request was made."""
+    """429 and 5xx may be retried, other 4xx never; one request was made."""
     gateway = Gateway(status, body=f"{CODE} for {PHONE}".encode())
     with pytest.raises(NotSent, match=str(status)) as refused:
         deliver(gateway, sms())
@@ -136,7 +136,7 @@ def test_refusal_of_the_gateway_decides(status: int, *, again: bool) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_not_followed(status: int) -> None:
-    """A redirect, even to another host, gets no second request."""
+    """A redirect, even to another host, is not followed."""
     elsewhere = Gateway()
     with serving(elsewhere) as port, pytest.raises(NotSent, match=str(status)) as refused:
         deliver(Gateway(status, {"Location": f"http://{HOST}:{port}/"}), sms())
@@ -175,7 +175,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("rule", "body"), SUCCESSES)
 def test_what_counts_as_a_success(rule: SuccessRule, body: bytes) -> None:
-    """R07: for a gateway that answers 200 to everything, its body decides."""
+    """R07: if a gateway answers 200 to everything, the body decides."""
     deliver(Gateway(body=body), sms(), success=rule)
 
 
@@ -188,7 +188,7 @@ def test_what_is_no_success(rule: SuccessRule, body: bytes) -> None:
 
 
 def test_an_answer_that_is_cut_off_is_no_success() -> None:
-    """R07: the rest of it may look like a success, and the SMS may or may not leave."""
+    """R07: its rest may look like a success, and the SMS may or may not be sent."""
 
     def talk(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -199,7 +199,7 @@ def test_an_answer_that_is_cut_off_is_no_success() -> None:
 
 
 def test_the_body_is_read_as_far_as_its_bound() -> None:
-    """What stands beyond 64 KiB is not looked for."""
+    """Content beyond 64 KiB is not searched."""
     with pytest.raises(NotSent):
         deliver(Gateway(body=b" " * 65_536 + b"0"), sms(), success=SuccessRule(text="0"))
 
@@ -214,14 +214,14 @@ def test_the_body_is_read_as_far_as_its_bound() -> None:
         ("text/plain; charset=nothing-known", "auto", "utf-8"),
         ("text/plain; charset=hex", "auto", "utf-8"),
         ("text/plain; charset=punycode", "auto", "utf-8"),  # 64 KiB of it took 0.4 s
-        ("text/plain; charset=utf-8", "auto", "gb18030"),  # a label that is not so
+        ("text/plain; charset=utf-8", "auto", "gb18030"),  # a wrong label
         ("text/plain; charset=us-ascii", "auto", "utf-8"),
         ("text/plain; charset=utf-8", "gbk", "gb18030"),
         ("", "big5", "big5"),
     ],
 )
 def test_an_answer_is_read_by_its_charset(content_type: str, charset: str, encoding: str) -> None:
-    """R07: Content-Type says it, or the setting, or the bytes themselves."""
+    """R07: Content-Type decides, or the setting, or the bytes themselves."""
     word = "密碼錯誤" if encoding == "big5" else "密码错误"
     gateway = Gateway(500, {"Content-Type": content_type}, word.encode(encoding))
     with pytest.raises(NotSent, match=word):
@@ -289,13 +289,13 @@ def test_the_words_of_a_gateway_stand_in_the_log_without_secrets(subtests: pytes
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(fields: dict[str, str]) -> None:
-    """R07: also a pattern whose match could take for ever."""
+    """R07: this includes a pattern whose match could take for ever."""
     with pytest.raises(InvalidOption, match=r"^(success|answer)_"):
         SuccessRule(**fields)
 
 
 def test_words_that_never_end_do_not_hide_the_status() -> None:
-    """R07: a refusal is a refusal, however slowly its words come."""
+    """R07: the status is a refusal, however slowly the body arrives."""
 
     def trickle(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -308,7 +308,7 @@ def test_words_that_never_end_do_not_hide_the_status() -> None:
 
 
 def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy in the environment sees no code."""
+    """The sender does not send codes through a proxy in the environment."""
     proxy = Gateway(status=500)
     with serving(proxy) as port:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -327,7 +327,7 @@ def test_tls(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["sms.elsewhere.example", "127.0.0.2"])
 def test_certificate_of_another_name_is_refused(tmp_path: Path, host: str) -> None:
-    """A certificate of a trusted authority for another name ends the talk (security L9)."""
+    """A certificate for another name ends the connection, even if trusted (security L9)."""
     issued, gateway = issue(tmp_path, host), Gateway()
     with serving(gateway, issued.server_context()) as port, pytest.raises(NotSent) as refused:
         send(sender(f"https://{HOST}:{port}/", ca_file=str(issued.authority)), sms())
@@ -357,13 +357,13 @@ def test_no_listener() -> None:
 
 
 def until_hang_up(connection: socket.socket) -> None:
-    """Read and say nothing until the client is gone."""
+    """Read without responding until the client disconnects."""
     while connection.recv(4096):
         pass
 
 
 def test_hang_after_the_request_is_unknown() -> None:
-    """A gateway that never answers may have sent: no second try, and no thread stays (R07)."""
+    """A gateway that never answers may have sent: no retry, and no thread is left (R07)."""
     with talking(until_hang_up) as port, pytest.raises(OutcomeUnknown) as unknown:
         send(sender(f"http://{HOST}:{port}/", timeout_seconds=0.3), sms())
     assert_discreet(unknown.value)
@@ -385,26 +385,26 @@ def trickle(connection: socket.socket) -> None:
 
 
 def test_tar_pit_ends_at_the_deadline() -> None:
-    """A trickling answer holds neither the call nor its thread beyond the deadline (R07)."""
+    """A trickling response blocks neither the call nor its thread beyond the deadline (R07)."""
     with talking(trickle) as port, pytest.raises(OutcomeUnknown) as unknown:
         send(sender(f"http://{HOST}:{port}/", timeout_seconds=0.3), sms())
     assert_discreet(unknown.value)
 
 
 def test_tls_handshake_that_hangs_is_not_sent() -> None:
-    """A gateway that never finishes the handshake got nothing."""
+    """A gateway that never finishes the handshake received nothing."""
     with talking(until_hang_up) as port, pytest.raises(NotSent) as refused:
         send(sender(f"https://{HOST}:{port}/", timeout_seconds=0.3), sms())
     assert refusal(refused) is True
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Take the request and go."""
+    """Read the request and disconnect."""
     connection.recv(65_536)
 
 
 def babble(connection: socket.socket) -> None:
-    """Answer what is no HTTP."""
+    """Send a response that is not HTTP."""
     connection.recv(65_536)
     connection.sendall(b"\xff\xfe\r\n\r\n")
     until_hang_up(connection)
@@ -418,7 +418,7 @@ def promise(connection: socket.socket) -> None:
 
 
 def test_body_that_never_comes() -> None:
-    """The status settles it; only where the body must decide does its absence leave doubt."""
+    """The status decides; if the body should decide, its absence leaves the result unknown."""
     with talking(promise) as port:
         send(sender(f"http://{HOST}:{port}/"), sms())
     wanting = {"timeout_seconds": 0.3, "success": SuccessRule(text="ok")}
@@ -429,7 +429,7 @@ def test_body_that_never_comes() -> None:
 
 @pytest.mark.parametrize("script", [hang_up, babble])
 def test_broken_answer_is_unknown(script: object) -> None:
-    """A gateway that hangs up or babbles after the request may have sent."""
+    """A gateway that disconnects or sends garbage after the request may have sent."""
     assert callable(script)
     with talking(script) as port, pytest.raises(OutcomeUnknown) as unknown:
         send(sender(f"http://{HOST}:{port}/?code={{code}}"), sms())
@@ -437,7 +437,7 @@ def test_broken_answer_is_unknown(script: object) -> None:
 
 
 async def test_hanging_gateway_costs_four_threads() -> None:
-    """While four calls hang, the others wait their turn; each is handed over once (R07)."""
+    """While four calls hang, the others wait; each is sent once (R07)."""
 
     async def run(port: int) -> list[BaseException | None]:
         gateway = sender(f"http://{HOST}:{port}/", timeout_seconds=0.3)
@@ -457,7 +457,7 @@ async def test_hanging_gateway_costs_four_threads() -> None:
 
 
 def waiting_requests(listener: socket.socket) -> list[bytes]:
-    """Read what clients that have hung up left behind."""
+    """Read the requests of clients that have disconnected."""
     requests: list[bytes] = []
     listener.settimeout(0)
     while True:
@@ -471,7 +471,7 @@ def waiting_requests(listener: socket.socket) -> list[bytes]:
 
 
 async def test_cancelled_call_frees_its_thread() -> None:
-    """A cancelled call hangs up at once, with any time-out."""
+    """A cancelled call disconnects at once, with any time-out."""
     arrived = threading.Event()
 
     def script(connection: socket.socket) -> None:
@@ -495,7 +495,7 @@ async def test_cancelled_call_frees_its_thread() -> None:
     [mail(), sms(to=""), sms(to="138,139"), sms(to="1380013\r\n8000"), sms(to="+"), sms(key="a b")],
 )
 def test_unfit_message_is_refused(message: Message) -> None:
-    """An e-mail, a target that is no single number, an id unfit for a header: no request."""
+    """An e-mail, a target that is no single number and an invalid id cause no request."""
     with pytest.raises(NotSent) as refused:
         send(sender(f"http://{HOST}:9/"), message)
     assert refusal(refused) is False
@@ -510,7 +510,7 @@ def malformed(connection: socket.socket) -> None:
 
 
 def test_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """At the lowest level no log holds the URL, which may hold the code (security C13)."""
+    """At the lowest level no log has the URL, which may contain the code (security C13)."""
     with caplog.at_level(logging.DEBUG), talking(malformed) as port:
         send(sender(f"http://{HOST}:{port}/?code={{code}}&to={{to}}"), sms())
     assert CODE not in caplog.text

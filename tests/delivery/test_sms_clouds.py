@@ -31,7 +31,7 @@ TEMPLATES = {"code": "SMS_154950909", "notice": "SMS_154950910"}
 
 
 def options(provider: str, **changes: object) -> CloudOptions:
-    """Options of a sender."""
+    """Return options of a sender."""
     fields: dict[str, object] = {
         "provider": provider,
         "access_key": KEY_ID,
@@ -56,7 +56,7 @@ def deliver(cloud: Cloud, message: Message, **changes: object) -> Seen:
 
 
 def test_the_example_of_aliyun() -> None:
-    """The signature of the example on Aliyun's page about ACS3-HMAC-SHA256."""
+    """The signature equals the example on Aliyun's page about ACS3-HMAC-SHA256."""
     query = encode_query(
         {
             "RegionId": "cn-shanghai",
@@ -80,7 +80,7 @@ def test_the_example_of_aliyun() -> None:
 
 
 def test_the_example_of_tencent() -> None:
-    """The signature of the example on Tencent Cloud's page about TC3-HMAC-SHA256."""
+    """The signature equals the example on Tencent Cloud's page about TC3-HMAC-SHA256."""
     body = (
         b'{"Limit": 1, "Filters": [{"Values": ["\\u672a\\u547d\\u540d"], "Name": "instance-name"}]}'
     )
@@ -189,7 +189,7 @@ def test_a_template_by_purpose(
     ids=["no-template", "no-code", "purpose", "two-numbers", "mail"],
 )
 def test_what_is_refused_before_a_request(provider: str, message: Message) -> None:
-    """Nothing leaves that cannot be sent, and no later attempt is made."""
+    """A message that cannot be sent causes no request and no retry."""
     with pytest.raises(NotSent) as error, serving_cloud(cloud := Cloud(provider)) as url:
         send(
             CloudSender(
@@ -222,7 +222,7 @@ def test_what_is_refused_before_a_request(provider: str, message: Message) -> No
     ],
 )
 def test_refusals(provider: str, status: int, answer: object, is_retryable: bool) -> None:
-    """R07, L1: what may work later is tried again, the rest is not; the reason names no secret."""
+    """R07, L1: temporary refusals are retried, others are not; the reason names no secret."""
     with pytest.raises(NotSent) as error:
         deliver(Cloud(provider, status, answer), sms())
     assert error.value.is_retryable is is_retryable
@@ -246,7 +246,7 @@ def test_refusals(provider: str, status: int, answer: object, is_retryable: bool
     ],
 )
 def test_unclear_answers(provider: str, answer: object) -> None:
-    """R07: where the provider does not say whether it sent, no second SMS is risked."""
+    """R07: if the provider does not say whether it sent, no second SMS is risked."""
     with pytest.raises(OutcomeUnknown) as error:
         deliver(Cloud(provider, 200, answer), sms())
     assert_discreet(error.value)
@@ -254,7 +254,7 @@ def test_unclear_answers(provider: str, answer: object) -> None:
 
 @PROVIDERS
 def test_a_wrong_secret(provider: str) -> None:
-    """The servers of these tests refuse what another secret signed: final, and in their words."""
+    """A signature by another secret is refused permanently, with the provider's message."""
     with pytest.raises(NotSent, match="Signature") as error:
         deliver(Cloud(provider), sms(), secret_key="another")
     assert not error.value.is_retryable
@@ -262,7 +262,7 @@ def test_a_wrong_secret(provider: str) -> None:
 
 @PROVIDERS
 def test_out_of_reach(provider: str) -> None:
-    """R07: nothing listens there, so nothing was sent."""
+    """R07: without a listener nothing was sent."""
     made = CloudSender(
         options(provider, url=f"http://127.0.0.1:{free_port()}"), lambda: NOW, lambda: "n"
     )
@@ -328,7 +328,7 @@ def test_a_test_message(provider: str) -> None:
         )
     words = {"aliyun": "200 OK OK", "tencent": "200 Ok send success"}[provider]
     assert told.exit_code == 0, told.output
-    assert told.output.endswith(f" 138****8000\n{words}\n")
+    assert told.output.endswith(f"138****8000\n{words}\n")
     assert "000000" in str(template_in(cloud.seen[0]))
 
 

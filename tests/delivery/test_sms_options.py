@@ -53,7 +53,7 @@ JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'
     ],
 )
 def test_bad_options_are_refused_when_built(changes: dict[str, object], complaint: str) -> None:
-    """A setting that cannot work is refused by name, and no key is quoted."""
+    """An invalid setting is refused by name, and no key is quoted."""
     fields: dict[str, object] = {"url": "https://sms.example/", "body": JSON_BODY}
     with pytest.raises(ValueError, match=complaint) as refused:
         GatewayOptions(**(fields | changes))  # type: ignore[arg-type]  # wrong on purpose
@@ -79,7 +79,7 @@ NAMES = ("to", "text")
 
 @given(value=st.text())
 def test_json_value_survives(value: str) -> None:
-    """Any text in a JSON template is read back as it was."""
+    """Any text in a JSON template is read back unchanged."""
     body = PlaceholderTemplate(
         "body", '{"a": [{"b": "<{text}>"}], "{text}": {}}', NAMES, escape_json
     )
@@ -88,7 +88,7 @@ def test_json_value_survives(value: str) -> None:
 
 @given(value=st.text())
 def test_form_value_survives(value: str) -> None:
-    """Any text in a form is read back as it was, and adds no field."""
+    """Any text in a form is read back unchanged, and adds no field."""
     filled = PlaceholderTemplate("body", "to={to}&x=1", NAMES, escape_url).fill({"to": value})
     assert parse_qs(filled, keep_blank_values=True) == {"to": [value], "x": ["1"]}
 
@@ -103,7 +103,7 @@ def test_url_value_survives(value: str) -> None:
 
 
 def test_value_is_not_read_as_a_template() -> None:
-    """A value that looks like a placeholder is put in as it is."""
+    """A value that looks like a placeholder is inserted unchanged."""
     filled = PlaceholderTemplate("body", '["{to}","{text}"]', NAMES, escape_json)
     assert filled.fill({"to": "{text}", "text": "{to}"}) == '["{text}","{to}"]'
 
@@ -121,7 +121,7 @@ def test_value_is_not_read_as_a_template() -> None:
     ],
 )
 def test_bad_template_is_refused_by_name(source: str, complaint: str) -> None:
-    """A template that cannot mean what was meant is refused when it is built."""
+    """A faulty template is refused when it is built."""
     with pytest.raises(ValueError, match=complaint):
         PlaceholderTemplate("body", source, NAMES, escape_json)
 

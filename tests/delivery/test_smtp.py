@@ -45,10 +45,10 @@ def test_mail_arrives_as_composed() -> None:
 
 @pytest.mark.parametrize("local", ["u..v", ".u", "u.", "...", "u.v..w."])
 def test_dots_anywhere_are_quoted(local: str) -> None:
-    """Carriers of Japan gave such addresses; mail has the local part in quotes (RFC 5321 4.1.2)."""
+    """Japanese carriers issued such addresses; the mail quotes the local part (RFC 5321 4.1.2)."""
     sink = Sink()
     deliver(smtpd(sink), mail(to=f"{local}@docomo.ne.jp"))
-    assert sink.envelopes[0].rcpt_tos == [f"{local}@docomo.ne.jp"]  # as the server reads it
+    assert sink.envelopes[0].rcpt_tos == [f"{local}@docomo.ne.jp"]  # as the server parses it
     content = sink.envelopes[0].content
     assert isinstance(content, bytes)
     assert f'To: "{local}"@docomo.ne.jp\r\n'.encode() in content
@@ -56,7 +56,7 @@ def test_dots_anywhere_are_quoted(local: str) -> None:
 
 
 def test_retry_is_the_same_mail() -> None:
-    """A second try of a message is byte for byte the first one."""
+    """A retry of a message equals the first attempt byte for byte."""
     first, second = Sink(), Sink()
     deliver(smtpd(first), mail())
     deliver(smtpd(second), mail())
@@ -99,7 +99,7 @@ def test_login_over_tls(tmp_path: Path, security: SmtpSecurity) -> None:
 
 
 def test_wrong_password_is_final(tmp_path: Path) -> None:
-    """A refused login is not tried again, and the password stays out of the error."""
+    """A refused login is not retried, and the password is not in the error."""
     issued, sink = issue(tmp_path, HOST), Sink()
     smtp = smtpd(
         sink,
@@ -124,7 +124,7 @@ def test_wrong_password_is_final(tmp_path: Path) -> None:
 def test_certificate_of_another_name_is_refused(
     tmp_path: Path, security: SmtpSecurity, host: str
 ) -> None:
-    """A certificate of a trusted authority for another name ends the talk (security L9)."""
+    """A certificate for another name ends the connection, even if trusted (security L9)."""
     issued, sink = issue(tmp_path, host), Sink()
     inner = issued.server_context() if security == "starttls" else None
     outer = issued.server_context() if security == "tls" else None
@@ -153,7 +153,7 @@ def test_unknown_authority_is_refused(tmp_path: Path, security: SmtpSecurity) ->
 
 
 def test_starttls_not_offered_is_refused() -> None:
-    """Where STARTTLS is missing, nothing goes out in the clear (security L9)."""
+    """Without STARTTLS, nothing is sent unencrypted (security L9)."""
     said: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,7 +178,7 @@ def test_starttls_not_offered_is_refused() -> None:
     ],
 )
 def test_refusal_of_the_server_decides(sink: Sink, *, again: bool) -> None:
-    """4xx may be tried again, 5xx never, before the mail and after it."""
+    """4xx may be retried, 5xx never, before the mail and after it."""
     with pytest.raises(NotSent) as refused:
         deliver(smtpd(sink), mail())
     assert refusal(refused) is again
@@ -196,7 +196,7 @@ async def test_no_listener() -> None:
 
 
 def test_tar_pit_ends_at_the_deadline() -> None:
-    """A server that trickles its greeting is left at the deadline, nothing handed over (R07)."""
+    """A server that trickles its greeting is dropped at the deadline, with nothing sent (R07)."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(250):
@@ -212,7 +212,7 @@ def test_tar_pit_ends_at_the_deadline() -> None:
 
 
 async def take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """Talk up to the end of the mail's body and return it, not yet answered."""
+    """Talk up to the end of the mail's body and return it, without a response."""
     writer.write(b"220 mail.test\r\n")
     while not (await reader.readline()).startswith(b"DATA"):
         writer.write(b"250 OK\r\n")
@@ -221,7 +221,7 @@ async def take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 def test_hang_after_data_is_unknown() -> None:
-    """A server that says nothing after the mail may have taken it: no second try (R07)."""
+    """A server that is silent after the mail may have accepted it: no retry (R07)."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await take_mail(reader, writer)
@@ -233,7 +233,7 @@ def test_hang_after_data_is_unknown() -> None:
 
 
 def test_connection_lost_after_data_is_unknown() -> None:
-    """A server that hangs up after the mail may have taken it."""
+    """A server that disconnects after the mail may have accepted it."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await take_mail(reader, writer)
@@ -244,7 +244,7 @@ def test_connection_lost_after_data_is_unknown() -> None:
 
 
 def test_garbled_answer_after_data_is_unknown() -> None:
-    """An answer without a code says neither yes nor no."""
+    """A response without a code leaves the result unknown."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await take_mail(reader, writer)
@@ -257,7 +257,7 @@ def test_garbled_answer_after_data_is_unknown() -> None:
 
 
 def test_accepted_mail_stays_accepted_without_goodbye() -> None:
-    """A server that drops the line instead of answering QUIT has the mail all the same."""
+    """A server that disconnects instead of answering QUIT still has the mail."""
     taken: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -315,7 +315,7 @@ async def test_unfit_id_is_refused(key: str) -> None:
 
 
 def test_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """At the lowest level no log of the client side holds the code (security C13)."""
+    """At the lowest level no log of the client side has the code (security C13)."""
     with caplog.at_level(logging.DEBUG):
         deliver(smtpd(Sink()), mail())
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith("mail.")]
@@ -348,7 +348,7 @@ def test_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_bad_options_are_refused_when_built(changes: dict[str, object], field: str) -> None:
-    """A setting that cannot work, or would send secrets in the clear, is refused by name."""
+    """A setting that is invalid, or would send secrets unencrypted, is refused by name."""
     fields: dict[str, object] = {"host": HOST, "port": 25, "sender": FROM, "security": "none"}
     with pytest.raises(ValueError, match=f"^{field}:") as refused:
         SmtpOptions(**(fields | changes))  # type: ignore[arg-type]  # wrong on purpose
@@ -356,13 +356,13 @@ def test_bad_options_are_refused_when_built(changes: dict[str, object], field: s
 
 
 def test_plaintext_beyond_loopback_needs_consent() -> None:
-    """A relay without login in the operator's own network can be allowed by name."""
+    """A setting allows a relay without login in the operator's own network."""
     wanted = SmtpOptions("relay", 25, FROM, security="none", allow_plaintext=True)
     assert wanted.security == "none"
 
 
 def test_unreadable_authority_is_refused(tmp_path: Path) -> None:
-    """A ca_file that is missing or no PEM is refused at start, not at the first mail."""
+    """A ca_file that is missing or not PEM is refused at start, not at the first mail."""
     (tmp_path / "junk.pem").write_text("junk")
     for name in ("missing.pem", "junk.pem"):
         with pytest.raises(ValueError, match=r"^ca_file: "):

@@ -1,4 +1,4 @@
-"""What a gateway or mail server said, as a log may repeat it (security L1, C13)."""
+"""The response of a gateway or mail server, as a log may repeat it (security L1, C13)."""
 
 from base64 import b64encode
 from urllib.parse import quote
@@ -62,7 +62,7 @@ def test_sms_is_one_signed_segment(purpose: str) -> None:
 
 @pytest.mark.parametrize("purpose", sorted(PURPOSES))
 def test_mail_is_chinese_then_english(purpose: str) -> None:
-    """An e-mail says it in Chinese first, then in English, and keeps the code off the subject."""
+    """An e-mail has the Chinese text first, then the English one, and no code in the subject."""
     text = render(mail(purpose=purpose, code=code_of(purpose)), "湖畔")
     assert text.subject.startswith("湖畔 ")
     assert CODE not in text.subject
@@ -74,7 +74,7 @@ def test_mail_is_chinese_then_english(purpose: str) -> None:
 
 
 def test_exact_words() -> None:
-    """The SMS a user sees most often reads as it should."""
+    """The most frequent SMS has exactly the expected text."""
     assert render(sms(), "湖畔").body == "【湖畔】验证码 493817，5 分钟内有效。请勿告诉他人。"
 
 
@@ -84,7 +84,7 @@ def test_exact_words() -> None:
     )
 )
 def test_nothing_but_six_digits_is_a_code(code: str) -> None:
-    """What is not six ASCII digits never reaches a text, so no user text can."""
+    """Only six ASCII digits can be inserted into a text, so no user text can."""
     with pytest.raises(NotSent) as refused:
         render(sms(code=code), "湖畔")
     assert refused.value.is_retryable is False
@@ -113,7 +113,7 @@ def test_brand_with_braces_is_itself() -> None:
 
 
 def test_message_repr_keeps_secrets() -> None:
-    """A message that ends up in a log shows neither code nor target (security C13, L1)."""
+    """The repr of a message has neither code nor target (security C13, L1)."""
     assert repr(sms()) == "Message(id='m-1', channel='sms', purpose='code')"
 
 
@@ -156,7 +156,7 @@ def test_what_is_private_is_masked_however_it_is_written(said: str) -> None:
 
 @pytest.mark.parametrize("said", ["签名不合法", "30", "-1 余额不足", "code=isv.BUSINESS_LIMIT"])
 def test_words_that_help_stay(said: str) -> None:
-    """R07: an operator reads why nothing left."""
+    """R07: an operator can read why nothing was sent."""
     assert sanitize_reply(said, [NUMBER, SENT_CODE, KEY]) == said
 
 
@@ -182,7 +182,7 @@ def test_words_that_help_stay(said: str) -> None:
     ],
 )
 def test_no_answer_costs_more_than_its_length(run: str) -> None:
-    """X2: 2,000 letters in a row held the loop for 18 seconds."""
+    """X2: 2,000 repeated letters once blocked the loop for 18 seconds."""
     assert (
         len(sanitize_reply(run * (LONG // len(run)), [NUMBER, SENT_CODE, KEY]))
         <= MAX_REPLY_CHARACTERS + 1

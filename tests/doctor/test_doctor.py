@@ -1,4 +1,4 @@
-"""`hupan doctor`: each check fails for its own defect alone (kit K-13)."""
+"""`hupan doctor`: each check fails only for its own defect (kit K-13)."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ LOGIN = "/v1/user/verification-login"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A sandbox."""
+    """Yield a sandbox."""
     with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
         yield server
 
@@ -51,13 +51,13 @@ def as_is(request: Request, send: Send) -> Reply:
 
 
 def failed(url: str, mutate: Mutate = as_is, ca_file: str = "") -> list[str]:
-    """The ids of the checks that fail."""
+    """Return the ids of the checks that fail."""
     wire = MutatedWire(parse_target(url), ca_file, time.monotonic() + 60, mutate)
     return [finding.id for finding in examine_server(wire) if finding.status == "failed"]
 
 
 def first_again(request: Request, send: Send, kept: list[Reply] | None = None) -> Reply:
-    """Answer own info without a token as before."""
+    """Repeat the first response to own info without a token."""
     replies = _KEPT if kept is None else kept
     if not request.is_for(INFO) or request.headers:
         return send(request)
@@ -79,7 +79,7 @@ def host_rewritten(request: Request, send: Send) -> Reply:
 
 
 def small_limit(request: Request, send: Send) -> Reply:
-    """Refuse bodies that the server would take."""
+    """Refuse bodies that the server would accept."""
     return status(413)(send(request)) if request.is_for(LOGIN) else send(request)
 
 
@@ -119,19 +119,19 @@ DEFECTS: list[tuple[str, Mutate]] = [
 
 
 def test_nothing_is_wrong(server: Server) -> None:
-    """A sandbox alone has no problem; there are fourteen checks and more."""
+    """A plain sandbox has no problem; there are at least fourteen checks."""
     assert failed(server.url) == []
     assert len(CHECKS) >= 14
 
 
 @pytest.mark.parametrize(("check", "mutate"), DEFECTS, ids=[name for name, _ in DEFECTS])
 def test_a_defect_of_the_front(server: Server, check: str, mutate: Mutate) -> None:
-    """Just the check that is responsible fails."""
+    """Only the responsible check fails."""
     assert failed(server.url, mutate) == [check]
 
 
 def test_name(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that does not resolve."""
+    """A name that does not resolve is reported."""
     real = socket.getaddrinfo
     found = [real("127.0.0.1", server.port, type=socket.SOCK_STREAM)]
 
@@ -150,7 +150,7 @@ def test_listener(scheme: str) -> None:
 
 
 def test_socket(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A front without Upgrade."""
+    """A proxy without Upgrade is reported."""
 
     def refused(*_args: object, **_more: object) -> None:
         raise OSError("no upgrade")
@@ -166,7 +166,7 @@ def test_tls(server: Server, authority: Authority) -> None:
 
 
 def test_tls_1_2(server: Server, authority: Authority) -> None:
-    """A front with TLS 1.3 alone."""
+    """A proxy that only has TLS 1.3 is reported."""
     context = authority.server_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     with Front(server.port, context, proxy=False) as front:
@@ -175,7 +175,7 @@ def test_tls_1_2(server: Server, authority: Authority) -> None:
 
 
 def test_certificate_names(server: Server, tmp_path: Path) -> None:
-    """A certificate without the names that clients have built in."""
+    """A certificate without the clients' built-in names is reported."""
     issued = issue(tmp_path, "localhost", permitted=["localhost"])
     with Front(server.port, issued.server_context(), proxy=False) as front:
         url = f"https://localhost:{front.port}"
@@ -183,7 +183,7 @@ def test_certificate_names(server: Server, tmp_path: Path) -> None:
 
 
 def test_name_constraints(server: Server, tmp_path: Path) -> None:
-    """An authority that could vouch for any site."""
+    """An authority that could certify any site is reported."""
     issued = issue(tmp_path, "localhost", *CHAT_NAMES)
     with Front(server.port, issued.server_context(), proxy=False) as front:
         url = f"https://localhost:{front.port}"
@@ -199,7 +199,7 @@ def test_name_constraints(server: Server, tmp_path: Path) -> None:
     ],
 )
 def test_hosts(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
-    """A hosts file that redirects some of the three names only."""
+    """A hosts file that redirects only some of the three names is reported."""
     hosts = tmp_path / "hosts"
     monkeypatch.setattr(checks, "HOSTS_FILE", hosts)
     hosts.write_text(lines)
@@ -209,7 +209,7 @@ def test_hosts(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_faults_of_others_stay(server: Server) -> None:
-    """A sandbox that is in use keeps its faults, and none is left behind."""
+    """A sandbox that is in use keeps its faults, and gets no others."""
     with Sandbox(server.url) as driver:
         assert failed(server.url) == []
         assert driver.faults.list() == ()
@@ -236,7 +236,7 @@ def test_chain(server: Server, authority: Authority) -> None:
     ],
 )
 def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str, lines: str) -> None:
-    """Just the check that is responsible fails."""
+    """Only the responsible check fails."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "hupan.toml"
     config.write_text(lines)
@@ -245,7 +245,7 @@ def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str, l
 
 
 def test_json_is_a_list(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each check has its cause, what helps and a link."""
+    """Each check has its cause, a remedy and a link."""
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["doctor", server.url, "--json"])
     found = json.loads(result.stdout)
@@ -256,7 +256,7 @@ def test_json_is_a_list(server: Server, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_report_has_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a password nor a host, a file or a user of the settings is in it."""
+    """It has no password, host, file or user of the settings."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / f"{CANARY}.toml"
     config.write_text(
@@ -269,3 +269,12 @@ def test_a_report_has_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert result.exit_code == 1
     assert CANARY not in result.output
     assert "failed  settings" in result.stdout
+
+
+def test_foreign_words_have_their_own_line() -> None:
+    """A title in Chinese and the reason of the system never share a line."""
+    url = f"http://127.0.0.1:{free_port()}"
+    printed = CliRunner().invoke(app, ["--lang", "zh", "doctor", url]).output.splitlines()
+    place = next(index for index, line in enumerate(printed) if " listener  " in line)
+    assert printed[place].endswith("有湖畔在监听")
+    assert printed[place + 1].startswith("    ")

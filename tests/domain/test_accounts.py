@@ -1,6 +1,6 @@
-"""Bans: with a reason, until a time or for good.
+"""Bans have a reason and an optional end.
 
-VIP: given for days, until a time, and ended.
+VIP is granted for days or until a time, and can be ended.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from tests.support.world import NOW, World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Accounts that can be banned or become VIP."""
+    """Yield accounts that can be banned or become VIP."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 async def test_a_ban_ends_by_itself(world: World) -> None:
-    """It is in force before its end and none from its end on."""
+    """It applies before its end and no longer from its end on."""
     account = await world.account()
     await world.bans.ban(account.id, " 刷屏 ", until=NOW + 60)
     banned = await world.reload(account.id)
@@ -42,7 +42,7 @@ async def test_a_permanent_ban(world: World) -> None:
 
 
 async def test_a_later_ban_replaces_an_earlier_one(world: World) -> None:
-    """The last word holds, also when it is the milder one; an unban leaves no trace."""
+    """The latest ban applies, even a milder one; an unban leaves no trace."""
     account = await world.account()
     await world.bans.ban(account.id, "first")
     await world.bans.ban(account.id, "second", until=NOW + 10)
@@ -55,7 +55,7 @@ async def test_a_later_ban_replaces_an_earlier_one(world: World) -> None:
 
 @pytest.mark.parametrize("reason", ["", " ", "a\nb", "a\u202eb", "\x1b[31m", "长" * 201])
 async def test_a_reason_is_one_line(world: World, reason: str) -> None:
-    """A reason is asked for, and is text that a log and a page can show (security U5)."""
+    """A reason is required, and is text that a log and a page can show (security U5)."""
     account = await world.account()
     with pytest.raises(InvalidField) as refused:
         await world.bans.ban(account.id, reason)
@@ -73,7 +73,7 @@ async def test_a_ban_ends_in_the_future(world: World, until: int) -> None:
 
 
 async def test_no_account_is_banned_by_mistake(world: World) -> None:
-    """An unknown account is refused, and no other one is touched."""
+    """An unknown account is refused, and no other one is changed."""
     account = await world.account()
     with pytest.raises(UnknownUser):
         await world.bans.ban(AccountId(7), "x")
@@ -87,7 +87,7 @@ NOBODY = AccountId(7)
 
 
 async def test_days_are_added_to_what_is_left(world: World) -> None:
-    """Days begin now where there is none or no more, else where the old ones end."""
+    """Days begin now if no VIP is left, otherwise at its current end."""
     account = await world.account()
     assert await world.vip.extend(account.id, 1) == NOW + DAY_SECONDS
     assert await world.vip.extend(account.id, 2) == NOW + 3 * DAY_SECONDS
@@ -104,7 +104,7 @@ async def test_concurrent_extensions_add_up(world: World) -> None:
 
 
 async def test_an_end_is_set_or_brought_forward(world: World) -> None:
-    """The end is set for any remaining time; an end at this moment means that VIP has expired."""
+    """The end may be earlier or later; an end right now means that VIP has expired."""
     account = await world.account()
     await world.vip.end(account.id)
     assert (await world.reload(account.id)).vip_until == 0
@@ -121,7 +121,7 @@ async def test_an_end_is_set_or_brought_forward(world: World) -> None:
 
 
 async def test_bounds(world: World) -> None:
-    """What cannot be is refused, and nothing of it is kept."""
+    """Values out of bounds are refused, and nothing is stored."""
     account = await world.account()
     for days in (0, -1, 36_501):
         with pytest.raises(InvalidField):

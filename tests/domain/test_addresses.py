@@ -1,7 +1,7 @@
-"""Numbers as people paste them, and addresses that the sender takes (wire.md 5, security U7).
+"""Pasted numbers, and addresses that the sender accepts (wire.md 5, security U7).
 
-The form in which targets are counted (security X11).
-What a log shows of numbers and addresses, and how it is written down (security L1).
+The normal form by which targets are counted (security X11).
+The masked form of numbers and addresses in a log (security L1).
 """
 
 import pytest
@@ -59,7 +59,7 @@ NO_NUMBERS = [
 
 
 def test_a_pasted_number_is_that_number(subtests: pytest.Subtests) -> None:
-    """Blanks, dashes, dots, brackets, full width and unseen marks are taken off (wire.md 5)."""
+    """Blanks, dashes, dots, brackets, full width and invisible marks are removed (wire.md 5)."""
     for text in PASTED:
         with subtests.test(text=text):
             assert ContactParser().parse_phone(text, "mobile") == ContactAddress(
@@ -71,7 +71,7 @@ def test_a_pasted_number_is_that_number(subtests: pytest.Subtests) -> None:
 
 
 def test_what_is_no_number_is_refused(subtests: pytest.Subtests) -> None:
-    """Nothing is guessed: another count of digits, a fraction, two numbers, a line break."""
+    """Nothing is guessed: wrong length, a fraction, two numbers, a line break."""
     for text in NO_NUMBERS:
         with subtests.test(text=text), pytest.raises(InvalidField):
             ContactParser().parse_phone(text, "mobile")
@@ -81,14 +81,14 @@ def test_what_is_no_number_is_refused(subtests: pytest.Subtests) -> None:
     "text", ["+85251234567", "0085251234567", "+852 5123-4567", "\u202a＋８５２ 5123 4567\u202c"]
 )
 def test_an_international_number_may_be_pasted_too(text: str) -> None:
-    """With the setting, numbers of other countries are read alike; `00` is `+`."""
+    """With the setting, numbers of other countries are normalised, too; `00` becomes `+`."""
     assert ContactParser(allow_international=True).parse_phone(text, "mobile").key == "+85251234567"
 
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("text", ["A@xn--fiq228c.com", "A@XN--FIQ228C.COM", "A@Xn--Fiq228c.com"])
 def test_the_ascii_form_is_kept(text: str, strict: bool) -> None:
-    """Both profiles keep an international domain as it is sent to (security U7)."""
+    """Both profiles store the ASCII form of an international domain (security U7)."""
     target = ContactParser(strict_email=strict).parse_email(text, "email")
     assert (target.key, target.address) == ("a@xn--fiq228c.com", "A@xn--fiq228c.com")
     assert ContactParser(strict_email=strict).parse_contact("A@中文.com", "who") == target
@@ -99,7 +99,7 @@ def test_the_ascii_form_is_kept(text: str, strict: bool) -> None:
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("text", ["a@中文.com", "a@b\u3002co", "湖@b.co", "a@b.c\u043e"])
 def test_requests_name_the_ascii_form(text: str, strict: bool) -> None:
-    """A request's address is ASCII as written: what looks like another domain is none (U7)."""
+    """A request's address must be ASCII; a domain of lookalike characters is refused (U7)."""
     with pytest.raises(InvalidField):
         ContactParser(strict_email=strict).parse_email(text, "email")
 
@@ -109,7 +109,7 @@ ADDRESSES = st.text(st.sampled_from("aZ0.-_@xn\"'\\,;:<>()[] 中é\u3002+%"), ma
 
 @given(ADDRESSES | st.tuples(ADDRESSES, ADDRESSES).map("@".join), st.booleans())
 def test_what_is_taken_can_be_sent_to(text: str, strict: bool) -> None:
-    """There is one rule: the sender takes every address that the door takes (security U7)."""
+    """The sender accepts every address that the endpoints accept (security U7)."""
     try:
         target = ContactParser(strict_email=strict).parse_email(text, "email")
     except InvalidField:
@@ -121,7 +121,7 @@ def test_what_is_taken_can_be_sent_to(text: str, strict: bool) -> None:
 
 @pytest.mark.parametrize("text", ["u..v@docomo.ne.jp", ".u@docomo.ne.jp", "u.@ezweb.ne.jp"])
 def test_dots_of_japan(text: str) -> None:
-    """The lenient profile takes them and they are sent to; the strict one refuses (U7)."""
+    """The lenient profile accepts them and mail is sent; the strict one refuses them (U7)."""
     assert is_email_recipient(ContactParser(strict_email=False).parse_email(text, "email").address)
     with pytest.raises(InvalidField):
         ContactParser().parse_email(text, "email")
@@ -129,7 +129,7 @@ def test_dots_of_japan(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """No text breaks what reads targets, and what is read is in its normal form."""
+    """No text causes an exception, and every parsed target is in normal form."""
     assert fold_for_search(fold_for_search(text)) == fold_for_search(text)
     for read in (
         ContactParser().parse_contact,
@@ -149,7 +149,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("Victim@Example.com", "victim@example.com"),
         ("victim+1@example.com", "victim@example.com"),
         ("victim+1+2@example.com", "victim@example.com"),
-        ("v.ictim@example.com", "v.ictim@example.com"),  # another mailbox, at most hosts
+        ("v.ictim@example.com", "v.ictim@example.com"),  # another mailbox on most hosts
         ("v.i.ctim+x@gmail.com", "victim@gmail.com"),
         ("v.ictim@GoogleMail.com", "victim@gmail.com"),
         ("victim@notgmail.com", "victim@notgmail.com"),
@@ -158,17 +158,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("...@gmail.com", "...@gmail.com"),
         ("a@中文.com", "a@xn--fiq228c.com"),
         ("a@xn--fiq228c.com", "a@xn--fiq228c.com"),
-        ("a@" + "é" * 70 + ".com", "a@" + "é" * 70 + ".com"),  # no label is so long
+        ("a@" + "é" * 70 + ".com", "a@" + "é" * 70 + ".com"),  # longer than a label may be
     ],
 )
 def test_the_form_of_an_address(address: str, form: str) -> None:
-    """Case, tags, dots where they mean nothing, the ASCII form of the domain; and it is stable."""
+    """Case, tags, meaningless dots and the domain's ASCII form are normalised, idempotently."""
     assert fold_for_limits("email", address) == form
     assert fold_for_limits("email", form) == form
 
 
 def test_a_number_is_its_own_form() -> None:
-    """Its key is normal already."""
+    """A number is already normalised."""
     assert (
         limit_key(ContactParser().parse_phone("+86 13900000001".replace(" ", ""), "mobile"))
         == "13900000001"
@@ -176,17 +176,17 @@ def test_a_number_is_its_own_form() -> None:
 
 
 def test_every_count_of_a_target_is_of_its_form() -> None:
-    """Sends, codes, passwords and sign-ins of two spellings are the same counts (X11)."""
+    """Sends, codes, passwords and sign-ins of two spellings share their counters (X11)."""
     one, other = (
         all_keys("email", "v.ictim+a@gmail.com"),
         all_keys("email", "victim@gmail.com"),
     )
-    kept_apart = {start for start in one if start.startswith("number:")}  # of numbers alone
+    kept_apart = {start for start in one if start.startswith("number:")}  # only numbers
     assert set(one) - set(other) == kept_apart
 
 
 def test_identity_is_not_folded() -> None:
-    """Two spellings are two targets, which two people may own."""
+    """Two spellings are two targets, which may belong to two accounts."""
     read = ContactParser().parse_email
     keys = {read(text, "email").key for text in ("a+1@example.com", "a@example.com")}
     assert len(keys) == 2
@@ -213,7 +213,7 @@ def test_identity_is_not_folded() -> None:
     ],
 )
 def test_a_target_is_masked(target: str, shown: str) -> None:
-    """Four digits and a domain are enough to find it; what is neither may be anything (L1)."""
+    """Four digits and a domain are shown; any other text is hidden (L1)."""
     assert mask_contact(target) == shown
 
 
@@ -229,13 +229,13 @@ def test_a_target_is_masked(target: str, shown: str) -> None:
     ],
 )
 def test_numbers_in_a_text_are_masked(text: str, shown: str) -> None:
-    """As people paste them, too; times stay (security L1)."""
+    """Numbers are masked in any pasted form; times stay (security L1)."""
     assert mask_contacts_in(text) == shown
 
 
 @given(st.dictionaries(st.sampled_from(["target", "reason", "device"]), st.text()))
 def test_no_value_forges_a_line_or_a_field(fields: dict[str, str]) -> None:
-    """A line stays one line of plain characters, and reads back as it was (security L1)."""
+    """A line stays one line of plain characters, and parses back unchanged (security L1)."""
     line = format_log_fields(fields)
     assert line.isascii()
     assert line.replace("\x7f", "").isprintable()

@@ -249,27 +249,27 @@ ALLOWED = ("img.example.com", "*.cdn.example", "192.0.2.7", "[2001:db8::1]")
 
 
 def test_the_corpus_is_whole() -> None:
-    """No line of it was lost, none stands twice."""
+    """The corpus is complete and has no duplicates."""
     assert len(set(SAME) | set(REFUSED)) + len(WRITTEN_ANEW) >= 150
     assert len(set(REFUSED)) == len(REFUSED)
 
 
 def test_a_good_address_is_kept_as_it_is(subtests: pytest.Subtests) -> None:
-    """Path and query stay to the letter."""
+    """Path and query stay unchanged."""
     for text in SAME:
         with subtests.test(text=text):
             assert parse_avatar_url(text, FIELD) == text
 
 
 def test_a_url_is_normalised(subtests: pytest.Subtests) -> None:
-    """Scheme, host and port have one form; what is not ASCII is escaped."""
+    """Scheme, host and port are normalised; non-ASCII characters are escaped."""
     for text, kept in WRITTEN_ANEW:
         with subtests.test(text=text, kept=kept):
             assert parse_avatar_url(text, FIELD) == kept
 
 
 def test_a_bad_address_is_refused(subtests: pytest.Subtests) -> None:
-    """By its wire name."""
+    """The refusal has the field's wire name."""
     for text in REFUSED:
         with subtests.test(text=text):
             with pytest.raises(InvalidField) as refusal:
@@ -278,7 +278,7 @@ def test_a_bad_address_is_refused(subtests: pytest.Subtests) -> None:
 
 
 def test_a_listed_host_is_taken(subtests: pytest.Subtests) -> None:
-    """Itself, or any below it where the list says so."""
+    """The list has the host itself, or a wildcard for its subdomains."""
     for text in [
         "https://img.example.com/a.png",
         "https://IMG.example.com:8443/a.png",
@@ -292,7 +292,7 @@ def test_a_listed_host_is_taken(subtests: pytest.Subtests) -> None:
 
 
 def test_an_unlisted_host_is_refused(subtests: pytest.Subtests) -> None:
-    """Once there is a list."""
+    """A list excludes all other hosts."""
     for text in [
         "https://example.com/a.png",
         "https://a.img.example.com/a.png",
@@ -316,7 +316,7 @@ def test_an_unlisted_host_is_refused(subtests: pytest.Subtests) -> None:
     )
 )
 def test_what_is_taken_is_plain(text: str) -> None:
-    """It is ASCII without blanks, quotes, angle brackets, backslash, user or fragment."""
+    """A valid URL is ASCII without blanks, quotes, angle brackets, backslash, user or fragment."""
     try:
         url = parse_avatar_url(text, FIELD)
     except InvalidField:

@@ -1,4 +1,4 @@
-"""Background tasks go on after an error, and never hold up a stop (security X7)."""
+"""Background tasks continue after an error, and never delay a stop (security X7)."""
 
 import asyncio
 import logging
@@ -56,9 +56,9 @@ def served(tmp_path: Path, _short_pauses: None) -> Iterator[InProcessServer]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Waits for something that happens on the loop."""
+    """Wait for a condition on the event loop."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not is_so():  # noqa: ASYNC110 - what is waited for sets no event
+        while not is_so():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(SOON_SECONDS)
 
 
@@ -69,7 +69,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 def test_a_task_goes_on_after_an_error(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, with its trace unless it is an expected one, and counted (X7)."""
+    """The error is logged and counted, with its traceback unless it is an expected one (X7)."""
     rounds, counts = [0], MetricCounters()
 
     async def work() -> object:
@@ -95,7 +95,7 @@ def test_a_task_goes_on_after_an_error(
 @pytest.mark.one_engine
 @pytest.mark.parametrize("phase", ["work", "pause", "never started", "ended", "deaf"])
 def test_a_stop_is_never_blocked(phase: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A stop ends a task in every phase; one that ignores it is left behind (X7)."""
+    """A stop ends a task in every phase; one that ignores it is abandoned (X7)."""
     begun = threading.Event()
 
     async def work() -> object:
@@ -138,7 +138,7 @@ CHORES: dict[str, tuple[object, str]] = {
 
 @pytest.mark.one_engine
 def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that raises something odd is tried again, and the others are done all the same (X7)."""
+    """A task with an unexpected error is retried, and the others run anyway (X7)."""
     calls = dict.fromkeys(CHORES, 0)
 
     def failing(name: str, real: Callable[..., Awaitable[object]]) -> Callable[..., object]:
@@ -175,7 +175,7 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_stop_closes_everything(
     served: InProcessServer, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when a part fails to end: the store is closed all the same (X7)."""
+    """If a part fails to stop, the store is closed anyway (X7)."""
 
     def fail(_self: object) -> None:
         raise OddError(part)
@@ -203,7 +203,7 @@ def writers() -> list[threading.Thread]:
 def test_a_build_that_fails_closes_what_it_opened(
     served: InProcessServer, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever it fails: a server that tries twice a second would run out of files (X7)."""
+    """It leaks no file, even if the server retries twice a second (X7)."""
     before, parts = len(writers()), served.server.infrastructure
 
     def fail(*_args: object, **_options: object) -> None:
@@ -222,7 +222,7 @@ def test_a_build_that_fails_closes_what_it_opened(
 def test_waiting_for_the_store_goes_on(
     served: InProcessServer, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After any error of one attempt the next one follows, and the server ends in order (X7)."""
+    """After any error the next attempt follows, and the server stops in order (X7)."""
     monkeypatch.setattr("hupan.application.STORE_RETRY_SECONDS", SOON_SECONDS)
     tries, parts = [0], served.server.infrastructure
     built: list[Server] = []
@@ -260,7 +260,7 @@ def test_waiting_for_the_store_goes_on(
 
 @pytest.mark.one_engine
 def test_the_writer_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change in whose group something odd happens fails; the next one is kept (X7)."""
+    """Writes grouped with an unexpected error fail; the next one succeeds (X7)."""
 
     async def scenario() -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:

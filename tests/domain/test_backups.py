@@ -14,7 +14,7 @@ from tests.support.world import StandingClock
 
 
 class Maker:
-    """Makes a backup, as the process does, or fails."""
+    """Makes a backup, like the process, or fails."""
 
     def __init__(self, store: Database, clock: StandingClock) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class Maker:
         self.fails = False
 
     async def __call__(self) -> str:
-        """Make one."""
+        """Make a backup."""
         if self.fails:
             raise BackupFailedError("the disk is full")
         self.made += 1
@@ -33,14 +33,14 @@ class Maker:
 
 
 def schedule(store: Database, clock: StandingClock, make: Maker) -> BackupSchedule:
-    """Return a daily schedule, that of one process."""
+    """Return the daily schedule of one process."""
     return BackupSchedule(
         store, clock, make, every_seconds=DAY_SECONDS, max_age_seconds=2 * DAY_SECONDS
     )
 
 
 async def test_a_backup_is_made_when_it_is_due(tmp_path: Path) -> None:
-    """At once on a new store, then once a day, by one of two processes."""
+    """It is made at once on a new store, then once a day, by one of two processes."""
     clock = StandingClock()
     async with open_engine(tmp_path / "hupan.db") as store:
         make = Maker(store, clock)
@@ -70,7 +70,7 @@ async def test_a_failed_backup_is_tried_again(tmp_path: Path) -> None:
 
 
 async def test_a_backup_that_takes_hours_is_made_once(tmp_path: Path) -> None:
-    """The process that makes it says so now and then; no other one begins meanwhile."""
+    """The process that makes it reports progress; no other process begins meanwhile."""
     clock, is_begun, may_end = StandingClock(), asyncio.Event(), asyncio.Event()
     async with open_engine(tmp_path / "hupan.db") as store:
         make = Maker(store, clock)
@@ -92,7 +92,7 @@ async def test_a_backup_that_takes_hours_is_made_once(tmp_path: Path) -> None:
         await is_begun.wait()
         clock.time += 3 * RETRY_SECONDS
         async with asyncio.timeout(60):
-            while await _claimed_at(store) != int(clock.now()):  # noqa: ASYNC110 - the store tells
+            while await _claimed_at(store) != int(clock.now()):  # noqa: ASYNC110 - the state is in the store
                 await asyncio.sleep(0.01)
         clock.time += RETRY_SECONDS - 1
         assert not await schedule(store, clock, make).run_when_due()
@@ -108,7 +108,7 @@ async def _claimed_at(store: Database) -> int:
 
 
 async def test_an_old_backup_makes_a_server_unready(tmp_path: Path) -> None:
-    """An hour after the start, unless there is a newer one, or no age is set."""
+    """This applies an hour after the start, unless a newer one exists or no age is set."""
     clock = StandingClock()
     async with open_engine(tmp_path / "hupan.db") as store:
         make = Maker(store, clock)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_engine
 
 
 class Pool:
-    """A pool whose next answer a test chooses."""
+    """A pool with an answer that the test chooses."""
 
     answer = ""
 
@@ -24,7 +24,7 @@ class Pool:
 
 
 async def test_ids_of_slides_have_one_length() -> None:
-    """Places of two and of three digits look alike (C9)."""
+    """Positions of two and of three digits give ids of the same length (C9)."""
     pool = Pool()
     captchas = Captchas(
         cast("CaptchaPool[bytes]", None),

@@ -29,7 +29,7 @@ BREAKS = [
 
 
 async def fill(world: World) -> None:
-    """Two accounts with three entries each."""
+    """Create two accounts with three entries each."""
     for _ in range(2):
         account = await world.bare_account()
         for key in "abc":
@@ -50,7 +50,7 @@ async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> No
         connection.execute("PRAGMA ignore_check_constraints = ON").fetchall()
         connection.execute(f"{sql} {joint} {where} = {second}").fetchall()
         connection.close()
-        await asyncio.sleep(0)  # one turn of the loop reads one state of the file
+        await asyncio.sleep(0)  # one tick of the loop reads one state of the file
         found = await world.coins.list_faults()
         assert CoinInconsistency(second, number) in found
         assert {fault.account_id for fault in found} == {second}
@@ -62,7 +62,7 @@ async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> No
 async def test_the_store_refuses_an_entry_that_does_not_add_up(
     tmp_path: Path, sql: str, number: int
 ) -> None:
-    """An entry whose two sides differ, that changes nothing or ends below zero is not written."""
+    """The sides must differ by the amount, which is not 0, and the balance is never negative."""
     path = tmp_path / "hupan.db"
     async with open_world(path) as world:
         await fill(world)

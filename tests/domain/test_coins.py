@@ -1,6 +1,6 @@
-"""A change of coins happens once, wholly, and never below zero (security J3, L8, R09).
+"""A change of coins happens once, completely, and never below zero (security J3, L8, R09).
 
-Pages of the record of coins: exact, and found in the index however long it is.
+Pages of the coin records are exact, and use an index however long the list is.
 Many clients spend one balance at once (security R09).
 """
 
@@ -42,7 +42,7 @@ OTHER_CONTENT: list[dict[str, object]] = [
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Purses on a store of the test's own."""
+    """Yield a world with a new store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -122,7 +122,7 @@ async def test_a_key_belongs_to_its_account(world: World) -> None:
 
 
 async def test_a_refusal_is_an_answer_too(world: World) -> None:
-    """What the balance refused stays refused under its key for seven days, coins or no coins."""
+    """A refused change stays refused under its key for seven days, whatever the balance."""
     account = await world.bare_account(99)
     housekeeping = Housekeeping(world.engine, world.clock)
     spend = coin_change(account, -100, "buy")
@@ -139,7 +139,7 @@ async def test_a_refusal_is_an_answer_too(world: World) -> None:
 
 
 async def test_a_balance_has_two_ends(world: World) -> None:
-    """A balance may fall to 0 and rise to what the wire can say exactly, and no further."""
+    """A balance is at least 0 and at most what the wire can represent exactly."""
     account = await world.bare_account(MAX_BALANCE_CENTS - 1)
     await world.coins.change(coin_change(account, 1, "to the top"))
     assert await world.coin_answer(coin_change(account, 1, "over")) is TooManyCoins
@@ -178,7 +178,7 @@ async def test_an_unknown_account_has_no_coins(world: World) -> None:
     ],
 )
 async def test_a_part_that_cannot_be_is_named(world: World, field: str, value: object) -> None:
-    """Each part has its bounds, and what is outside of them is refused by name."""
+    """A value out of bounds is refused by the name of its field."""
     account = await world.bare_account(10)
     with pytest.raises(InvalidField) as refused:
         await world.coins.change(replace(coin_change(account, 1, "key"), **{field: value}))
@@ -197,7 +197,7 @@ async def test_texts_are_kept_in_one_form(world: World) -> None:
 
 
 async def test_a_refusal_within_a_change_leaves_the_rest_of_it(world: World) -> None:
-    """A refusal is returned, so the surrounding change decides what it means."""
+    """A refusal is returned, so the surrounding transaction decides what it means."""
     account = await world.bare_account(10)
 
     async def change(tx: Transaction) -> list[CoinEntry | AppError]:
@@ -213,7 +213,7 @@ async def test_a_refusal_within_a_change_leaves_the_rest_of_it(world: World) -> 
 
 
 async def test_an_undone_change_leaves_no_entry(world: World) -> None:
-    """When the change around it fails, balance, entry and key are as if nothing had come."""
+    """If the surrounding transaction fails, balance, entry and key are unchanged."""
     account = await world.bare_account(10)
     spend = coin_change(account, -4, "some")
 
@@ -240,7 +240,7 @@ SELECT ?1, n, 'key ' || n, 2, '奖励', '', 'server', n - 1, 1, n, 'rewards', -1
 
 @pytest.mark.parametrize("size", [1, 2, 7, 22, 23, 24, 100])
 async def test_pages_hold_every_entry_once(tmp_path: Path, size: int) -> None:
-    """The pages one after the other are all entries, newest first; behind them come empty ones."""
+    """The pages list all entries once, newest first; later pages are empty."""
     async with open_world(tmp_path / "hupan.db") as world:
         account, other = await world.bare_account(), await world.bare_account(1)
         for number in range(ENTRIES):
@@ -267,7 +267,7 @@ async def test_pages_hold_every_entry_once(tmp_path: Path, size: int) -> None:
     ],
 )
 def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
-    """Each statement goes through an index by all of its terms, and none sorts."""
+    """Each statement uses an index for all of its terms, and none sorts."""
     migrate_file(tmp_path / "hupan.db")
     connection = apsw.Connection(str(tmp_path / "hupan.db"))
     plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
@@ -281,7 +281,7 @@ def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.slow
 async def test_the_last_page_of_a_million_costs_as_much_as_the_first(tmp_path: Path) -> None:
-    """At a million entries any page takes a few thousand steps of the store, and is exact."""
+    """At a million entries any page takes a few thousand steps of SQLite, and is exact."""
     path = tmp_path / "hupan.db"
     migrate_file(path)
     connection = apsw.Connection(str(path))
@@ -302,7 +302,7 @@ async def test_the_last_page_of_a_million_costs_as_much_as_the_first(tmp_path: P
 
 
 def steps(path: Path, sql: str, *values: int) -> int:
-    """How many steps of SQLite's machine a query takes, within a hundred."""
+    """Return how many steps of SQLite's machine a query takes, rounded to a hundred."""
     connection = apsw.Connection(str(path))
     taken = [0]
 
@@ -330,7 +330,7 @@ FROM coin_entries WHERE account_id = ?1
 
 
 async def send(world: World, account: AccountId, client: int, *, cut: bool) -> Answer:
-    """One request of a client; None when its connection was cut once it had been sent."""
+    """Send one request; return None if its connection was cut after sending."""
     request = asyncio.create_task(
         world.coin_answer(coin_change(account, -SPENT_CENTS, f"client {client}"))
     )
@@ -344,7 +344,7 @@ async def send(world: World, account: AccountId, client: int, *, cut: bool) -> A
 
 
 async def spend_at_once(world: World, chance: random.Random) -> None:
-    """Sends every client's request three times, all at once and a fifth of them cut."""
+    """Send every client's request three times, all at once, and cut a fifth of them."""
     account = await world.bare_account(BALANCE_CENTS)
     order = [client for client in range(CLIENTS) for _ in range(TRIES)]
     chance.shuffle(order)
@@ -367,7 +367,7 @@ async def spend_at_once(world: World, chance: random.Random) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(SOAK_ROUNDS, marks=pytest.mark.soak)])
 async def test_a_balance_is_spent_exactly_once(tmp_path: Path, rounds: int) -> None:
-    """As many requests succeed as the balance allows; each retry gets its first answer (R09)."""
+    """As many requests succeed as the balance allows; each retry gets the first response (R09)."""
     async with open_world(tmp_path / "hupan.db") as world:
         chance = random.Random(9)  # noqa: S311 - the order of a test, not a secret
         for _ in range(rounds):

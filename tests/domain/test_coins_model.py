@@ -1,4 +1,4 @@
-"""Any sequence of changes gets the answers of a small model in memory."""
+"""Any sequence of changes gives the results of a small model in memory."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -34,19 +34,19 @@ CHANGES = st.lists(
 
 
 @dataclass
-class Purse:
-    """What the model knows of an account."""
+class ModelBalance:
+    """The model's state of an account."""
 
     lines: list[Line] = field(default_factory=list)
     answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
-        """What the newest line left."""
+        """Return the balance after the newest entry."""
         return self.lines[-1][4] if self.lines else 0
 
     def change(self, key: str, cents: int) -> Answer:
-        """Return the answer that a change must get."""
+        """Return the expected result of a change."""
         if key in self.answers:
             asked, answer = self.answers[key]
             return answer if asked == cents else CoinKeyReused
@@ -60,32 +60,32 @@ class Purse:
 
 
 def line(answer: CoinEntry | type[AppError]) -> Answer:
-    """Return an answer in the form of the model."""
+    """Return a result in the form of the model."""
     if not isinstance(answer, CoinEntry):
         return answer
     return answer.number, answer.key, answer.before_cents, answer.change_cents, answer.after_cents
 
 
 async def play(world: World, changes: list[tuple[int, str, int]]) -> None:
-    """Makes the same changes here and in the model."""
-    people: list[tuple[AccountId, Purse]] = [
-        (await world.bare_account(), Purse()) for _ in range(PEOPLE)
+    """Make the same changes in the store and in the model."""
+    people: list[tuple[AccountId, ModelBalance]] = [
+        (await world.bare_account(), ModelBalance()) for _ in range(PEOPLE)
     ]
     for who, key, cents in changes:
-        account, purse = people[who]
-        assert line(await world.coin_answer(coin_change(account, cents, key))) == purse.change(
+        account, expected = people[who]
+        assert line(await world.coin_answer(coin_change(account, cents, key))) == expected.change(
             key, cents
         )
-    for account, purse in people:
-        assert await world.balance(account) == purse.balance
+    for account, expected in people:
+        assert await world.balance(account) == expected.balance
         page = await world.coins.list_page(account, size=100, page=1)
-        assert [line(entry) for entry in page.entries] == purse.lines[::-1]
-        assert page.total == len(purse.lines)
+        assert [line(entry) for entry in page.entries] == expected.lines[::-1]
+        assert page.total == len(expected.lines)
         assert await world.coins.list_faults(account) == []
 
 
 def test_the_journal_is_the_model(tmp_path: Path) -> None:
-    """Answers, balances and pages are the model's, and the invariants hold (security J3)."""
+    """Results, balances and pages equal the model's, and the invariants hold (security J3)."""
     with open_world(tmp_path / "hupan.db") as world:
 
         @settings(max_examples=EXAMPLES, deadline=None)

@@ -1,4 +1,4 @@
-"""Account deletion: allowed callers, answers meanwhile, what remains (D1, A4, A7).
+"""Account deletion: who may delete, responses meanwhile, what remains (D1, A4, A7).
 
 Only the journal of coins remains of an erased account (security A4, A7).
 
@@ -30,7 +30,7 @@ LONG_AFTER = 2**40
 
 
 async def sign_in(world: World, phone: str, kind: CodePurpose, owner: AccountId) -> str:
-    """Signs in with a code that is right."""
+    """Sign in with a right code."""
     code = await world.issue(phone_address(phone), kind, owner)
     return await world.code_logins.sign_in(phone, code, HERE)
 
@@ -60,7 +60,7 @@ async def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) ->
 async def test_only_an_own_code_of_ones_own_target_cancels(
     tmp_path: Path, whose: str, kind: CodePurpose
 ) -> None:
-    """Any other purpose or target is refused with the same answer and cancels nothing (D1, C8)."""
+    """Any other purpose or target gets the same refusal and cancels nothing (D1, C8)."""
     async with open_world(tmp_path / "db") as world:
         mine = await world.account_id(phone=PHONE)
         other = await world.account_id(phone="13900000002")
@@ -78,7 +78,7 @@ async def test_only_an_own_code_of_ones_own_target_cancels(
 
 
 async def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
-    """A code made for another account is refused, even if the caller owns the number now (D1)."""
+    """A code for another account is refused, even if the caller owns the number now (D1)."""
     async with open_world(tmp_path / "db") as world:
         mine = await world.account_id(phone=PHONE)
         session = (await world.caller(await world.sign_in(mine))).session
@@ -118,7 +118,7 @@ async def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
     [("", "", "phone"), (PHONE, EMAIL, "email"), ("12", "", "phone"), ("", "x", "email")],
 )
 async def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, field: str) -> None:
-    """Neither, both and what is no target are refused by name (wire.md 2, 1100)."""
+    """Neither, both or an invalid target are refused by name (wire.md 2, 1100)."""
     async with open_world(tmp_path / "db") as world:
         session = (
             await world.caller(await world.sign_in(await world.account_id(phone=PHONE)))
@@ -129,7 +129,7 @@ async def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, 
 
 
 async def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
-    """A code of the other channel, sent before the end, is no code any more."""
+    """A code of the other channel, sent before the cancellation, no longer works."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=PHONE, email=EMAIL)
         await world.issue(email_address(EMAIL), "own", account)
@@ -138,7 +138,7 @@ async def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
 
 
 async def test_a_right_code_meanwhile_is_answered_with_the_reason(tmp_path: Path) -> None:
-    """Until the erasure the number makes no new account; a wrong code learns nothing (E3)."""
+    """Until the erasure the number makes no new account; a wrong code reveals nothing (E3)."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=PHONE)
         await world.cancel(account, PHONE)
@@ -152,7 +152,7 @@ async def test_a_right_code_meanwhile_is_answered_with_the_reason(tmp_path: Path
 
 
 async def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> None:
-    """A new account has a new id, and a code of the old one opens nothing (A4)."""
+    """A new account has a new id, and codes of the old one do not work (A4)."""
     async with open_world(tmp_path / "db") as world:
         old = await world.account_id(phone=PHONE, email=EMAIL)
         await world.cancel(old, PHONE)
@@ -168,7 +168,7 @@ async def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) 
 
 
 async def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
-    """Ids ascend also past the newest account of all, when that one was erased (A4)."""
+    """Ids ascend even after the newest account was erased (A4)."""
     async with open_world(tmp_path / "db") as world:
         old = await world.account_id(phone=PHONE)
         await world.cancel(old, PHONE)
@@ -178,7 +178,7 @@ async def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
 
 
 async def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
-    """Counts that name the number go with the account, and those of other numbers stay."""
+    """Counters of the number are erased with the account, those of other numbers stay."""
 
     async def subjects(world: World) -> set[str]:
         rows = await world.rows("SELECT subject, name FROM tallies")
@@ -223,7 +223,7 @@ async def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None
 
 @pytest.mark.slow
 async def test_many_erasures_by_two_processes(tmp_path: Path) -> None:
-    """More accounts than one batch are all erased, also by two processes at once."""
+    """More accounts than fit in one batch are all erased, also by two processes at once."""
     async with open_world(tmp_path / "db") as world:
         accounts = [
             await world.account_id(email=f"{n}@example.com") for n in range(ERASE_BATCH_SIZE + 5)
@@ -242,7 +242,7 @@ async def test_many_erasures_by_two_processes(tmp_path: Path) -> None:
 
 
 async def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
-    """Its owner is notified; ending it twice, or an unknown account, is refused."""
+    """Its owner is notified; a second deletion, or an unknown account, is refused."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(email=EMAIL)
         token = await world.sign_in(account)
@@ -273,7 +273,7 @@ async def tables_of_accounts(world: World) -> list[str]:
 
 
 async def columns(world: World, table: str) -> list[tuple[str, str]]:
-    """Names and types of a table's columns."""
+    """Return names and types of a table's columns."""
     return [(row[0], row[1]) for row in await world.rows(COLUMNS, table)]
 
 
@@ -293,13 +293,13 @@ async def put_samples(world: World, table: str, account: AccountId) -> None:
     names = ", ".join(name for name, _ in names_and_types)
     places = ", ".join(f"?{n}" for n in range(1, len(names_and_types) + 1))
     values = [account if name == "account_id" else SAMPLES[kind] for name, kind in names_and_types]
-    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - likewise
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - as above
     await world.engine.run_transaction(lambda tx: tx.execute(sql, *values))
 
 
 @pytest.mark.one_engine
 async def test_every_table_of_accounts_is_known_to_the_erasure(tmp_path: Path) -> None:
-    """A table with an `account_id` is erased, or kept for a reason that is written down."""
+    """A table with an `account_id` is erased, or kept for a documented reason."""
     async with open_world(tmp_path / "db") as world:
         tables = await tables_of_accounts(world)
         assert set(tables) - set(erased_tables()) == {*KEPT, *BY_TARGET}
@@ -326,7 +326,7 @@ async def test_every_row_is_erased(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 async def test_the_journal_of_coins_stays_without_names(tmp_path: Path) -> None:
-    """Entries outlive their account, each still with both sides (security J3)."""
+    """Entries remain after the account, each still with both sides (security J3)."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=ERASED_PHONE)
         coins = Coins(world.engine, world.clock)
@@ -351,13 +351,13 @@ async def test_the_journal_of_coins_stays_without_names(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 async def test_an_account_that_lives_is_never_erased(tmp_path: Path) -> None:
-    """The erasure asks for the end itself, inside its own change."""
+    """The erasure checks the end again in its own transaction."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=ERASED_PHONE)
         world.pass_days(10 * 365)
 
         async def change(tx: Transaction) -> None:
-            await world.account_deletion._erase(account, tx)  # noqa: SLF001 - no door leads here for it
+            await world.account_deletion._erase(account, tx)  # noqa: SLF001 - no public call leads here
 
         await world.engine.run_transaction(change)
         assert await world.exists(account)

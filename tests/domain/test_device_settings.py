@@ -18,14 +18,14 @@ from tests.support.world import NOW, World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_known_modules_come_in_any_order(count: int) -> None:
-    """Each once, with or without a comma in front; they are kept in the order given."""
+    """Each occurs once, with or without a leading comma; the given order is kept."""
     for chosen in permutations(["10", "20", "30"], count):
         text = ",".join(chosen)
         kept = "," + text if text else ""
@@ -34,7 +34,7 @@ def test_known_modules_come_in_any_order(count: int) -> None:
 
 @given(st.text(alphabet="0123,", max_size=12) | st.text(max_size=6))
 def test_nothing_else_is_taken(text: str) -> None:
-    """What is taken is a list of known modules without a repetition, and stays what it is."""
+    """Only a list of known modules without repetition is accepted, and it is stored unchanged."""
     try:
         kept = parse_modules(text, "ignore")
     except InvalidField:
@@ -47,7 +47,7 @@ def test_nothing_else_is_taken(text: str) -> None:
 
 
 async def test_a_row_is_changed_in_its_place(world: World) -> None:
-    """Number and time of making stay; the rest is replaced."""
+    """Number and creation time stay; the rest is replaced."""
     settings = DeviceSettings(world.engine, world.clock)
     account = (await world.account()).id
     await settings.set_notification(account, "a", "r1", is_open=1, type_=2)
@@ -64,7 +64,7 @@ async def test_a_row_is_changed_in_its_place(world: World) -> None:
 
 
 async def test_accounts_do_not_see_each_other(world: World) -> None:
-    """The same device id of another account is another device (wire.md 5)."""
+    """The same device id in another account is another device (wire.md 5)."""
     settings = DeviceSettings(world.engine, world.clock)
     one, two = (await world.account()).id, (await world.account()).id
     await settings.set_ignored_modules(one, "a", "10")
@@ -77,7 +77,7 @@ async def test_accounts_do_not_see_each_other(world: World) -> None:
 async def test_an_account_keeps_so_many_devices(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One more pushes out the one set longest ago and takes over its number."""
+    """One more replaces the one set longest ago and takes over its number."""
     monkeypatch.setattr(device_settings, "MAX_DEVICES_WITH_SETTINGS", 3)
 
     settings = DeviceSettings(world.engine, world.clock)
@@ -96,5 +96,5 @@ async def test_an_account_keeps_so_many_devices(
 
 
 def test_numbers_fit_into_ids() -> None:
-    """So rows of two accounts never share an id on the wire."""
+    """Row numbers are bounded, so two accounts never share an id on the wire."""
     assert device_settings.MAX_DEVICES_WITH_SETTINGS < ROW_IDS_PER_ACCOUNT

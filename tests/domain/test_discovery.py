@@ -1,6 +1,6 @@
-"""Groups are found as a plain look at every one of them would find them (wire.md 4).
+"""The group search returns what a scan of every group would return (wire.md 4).
 
-A new edition of the list shows at once or not at all (docs/decisions/0007).
+A new version of the list becomes visible at once or not at all (docs/decisions/0007).
 """
 
 import asyncio
@@ -43,13 +43,13 @@ def run(folder: Path, scenario: Scenario) -> None:
 
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of 64 ranks, so that some hundred groups fill several."""
+    """Use blocks of 64 ranks, so that some hundred groups fill several."""
     monkeypatch.setattr("hupan.store.discovery.POSITIONS_PER_BLOCK", SMALL_BLOCK)
     monkeypatch.setattr("hupan.domain.discovery.POSITIONS_PER_BLOCK", SMALL_BLOCK)
 
 
 def crowd(count: int) -> list[Group]:
-    """Groups out of few characters, so that keywords meet often and also stand apart."""
+    """Return groups of few characters, so that many keywords match and many do not."""
     chance = random.Random(3)  # noqa: S311 - the same groups each time
     return [
         group(
@@ -90,7 +90,7 @@ def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
 
 
 async def pages_of(discovery: Discovery, keyword: str, size: int, count: int) -> list[list[Group]]:
-    """Return the first pages of a keyword, each of which is there."""
+    """Return the first pages of a keyword; each must exist."""
     return [
         await discovery.groups("", keyword, page=page, size=size) for page in range(1, count + 1)
     ]
@@ -98,7 +98,7 @@ async def pages_of(discovery: Discovery, keyword: str, size: int, count: int) ->
 
 @pytest.mark.parametrize("size", [7, 10, 30])
 def test_pages_of_a_long_keyword_have_no_holes(tmp_path: Path, size: int) -> None:
-    """Where most candidates do not match, too, every page but the last is full (decision 0007)."""
+    """Every page but the last is full, even if most candidates do not match (decision 0007)."""
     chance = random.Random(5)  # noqa: S311 - the same groups each time
     groups = [
         group(number, name="".join(chance.choices("湖畔月春秋", k=14)), headcount=number % 97)
@@ -123,7 +123,7 @@ def test_pages_of_a_long_keyword_have_no_holes(tmp_path: Path, size: int) -> Non
 def test_the_list_of_a_long_keyword_ends_at_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
 ) -> None:
-    """Up to there nothing is left out and every page is full; behind it nothing is found."""
+    """Up to the bound no match is missing and every page is full; after it there are none."""
     monkeypatch.setattr("hupan.store.discovery.MAX_TEXTS_PER_SEARCH", bound)
     groups = [
         group(number, name="湖畔春" if number % 3 else "湖畔和畔春", headcount=1000 - number)
@@ -146,7 +146,7 @@ def test_the_list_of_a_long_keyword_ends_at_the_bound(
 def test_an_id_is_found_behind_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
 ) -> None:
-    """The group comes last, once, and only where its category is asked for."""
+    """The group comes last, once, and only in its own category."""
     monkeypatch.setattr("hupan.store.discovery.MAX_TEXTS_PER_SEARCH", bound)
     named = [group(number, name="100000299", headcount=9) for number in range(200)]
     mine = group(299, headcount=1, category="游戏")
@@ -163,7 +163,7 @@ def test_an_id_is_found_behind_the_bound(
 
 @pytest.mark.postgres_soak
 def test_a_block_and_more(tmp_path: Path) -> None:
-    """Behind the first 65,536 ranks the list goes on where it stopped."""
+    """The list continues after the first 65,536 ranks."""
     count = 65_536 + 40
     groups = [group(number, name="湖", headcount=count - number) for number in range(count)]
 
@@ -198,7 +198,7 @@ def test_a_block_and_more(tmp_path: Path) -> None:
     ],
 )
 def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) -> None:
-    """Compatible forms, case and kinds of blanks are one; no character has a meaning (I8)."""
+    """Compatible forms, case and kinds of blanks are equal; no character is special (I8)."""
     mine, other = group(1, introduction=name), group(2, introduction="别的")
 
     async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
@@ -211,7 +211,7 @@ def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) ->
 @pytest.mark.one_engine
 @pytest.mark.parametrize("keyword", ["\0", "a\0f", "\0f", "湖\x07畔", "\ud800", "湖" * 33])
 def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
-    """Control characters are in no text, and must not reach the marks; 32 characters are enough."""
+    """Control characters never occur in a text; a keyword has at most 32 characters."""
 
     async def scenario(discovery: Discovery, _listings: DiscoveryImporter) -> None:
         with pytest.raises(InvalidField):
@@ -221,7 +221,7 @@ def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
 
 
 def test_a_keyword_does_not_reach_across_fields(tmp_path: Path) -> None:
-    """The end of a name and the start of an introduction are no neighbours."""
+    """The end of a name and the start of an introduction do not form a match."""
 
     async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
         await listings.import_groups([group(1, name="湖", introduction="畔")])
@@ -231,7 +231,7 @@ def test_a_keyword_does_not_reach_across_fields(tmp_path: Path) -> None:
 
 
 def test_categories_are_the_references_until_set(tmp_path: Path) -> None:
-    """What is set replaces all of them; nothing brings the first ones back."""
+    """The configured categories replace all defaults; an empty list restores the defaults."""
 
     async def scenario(discovery: Discovery, _listings: DiscoveryImporter) -> None:
         assert await discovery.categories() == list(DEFAULT_CATEGORIES)
@@ -271,7 +271,7 @@ async def shown(engine: Database) -> list[Group]:
 
 
 async def editions(engine: Database) -> set[int]:
-    """Return the editions that have rows."""
+    """Return the versions that have rows."""
     rows = [await engine.fetch_all(f"SELECT DISTINCT edition FROM {table}") for table in TABLES]  # noqa: S608 - our own names
     return {row[0] for some in rows for row in some}
 
@@ -281,7 +281,7 @@ def unwatched(_done: int, _count: int) -> None:
 
 
 def test_a_draft_is_not_seen(database: Path) -> None:
-    """Until it is finished the list stays, for this process and for others; then it is new."""
+    """All processes see the old list until the import is finished, then the new one."""
 
     async def scenario() -> None:
         engine, server = make_engine(database), make_engine(database)
@@ -300,14 +300,14 @@ def test_a_draft_is_not_seen(database: Path) -> None:
 
 
 async def failing(engine: Database) -> None:
-    """An import whose file breaks off."""
+    """Add a group to a draft, then fail as a broken file does."""
     async with build_group_index(engine) as draft:
         await draft.add([SECOND])
         raise ValueError("reading failed")
 
 
 def test_a_draft_that_fails_leaves_nothing(database: Path) -> None:
-    """After an error the list is as before, and no row of the draft remains."""
+    """After an error the list is unchanged, and no row of the draft remains."""
 
     async def scenario() -> None:
         engine = make_engine(database)
@@ -322,7 +322,7 @@ def test_a_draft_that_fails_leaves_nothing(database: Path) -> None:
 
 
 def test_what_a_killed_import_left_is_forgotten(database: Path) -> None:
-    """The next import deletes it, and is not disturbed by it."""
+    """The next import deletes the leftovers, and works normally."""
 
     async def scenario() -> None:
         engine = make_engine(database)
@@ -359,7 +359,7 @@ def test_the_same_again_changes_nothing(database: Path) -> None:
 
 
 def test_others_keep_their_turn(database: Path) -> None:
-    """While a list is made, another process's changes go through (security R14 b)."""
+    """During an import, writes of other processes go through (security R14 b)."""
 
     async def scenario() -> None:
         engine, server = make_engine(database), make_engine(database)

@@ -1,4 +1,4 @@
-"""Drafts reach the account's sockets in other processes, and are kept nowhere (wire.md 8.1)."""
+"""Drafts reach the account's sockets in other processes, and are not stored (wire.md 8.1)."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ BOX = SecretBox(b"k" * KEY_BYTES)
 
 
 class Link:
-    """A socket that keeps what it got."""
+    """A socket that records what it receives."""
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
 
     def end(self) -> None:
-        """No test ends a session."""
+        """Fail, since no test ends a session."""
         raise AssertionError
 
     def give_way(self) -> None:
@@ -36,7 +36,7 @@ class Link:
         raise AssertionError
 
     def pass_on(self, message: bytes) -> None:
-        """Keep a draft."""
+        """Record a draft."""
         self.messages.append(message)
 
 
@@ -54,7 +54,7 @@ class Process:
         self.drafts = Drafts(self.engine, box, self.presence, number, time=lambda: self.time)
 
     async def connect(self, token: str) -> tuple[Link, Connection]:
-        """Log a socket in, and let the store know."""
+        """Log in a socket, and record that in the store."""
         link = Link()
         connection = await self.presence.log_in(link, token, None)
         await self.presence.run_round()
@@ -62,18 +62,18 @@ class Process:
 
 
 async def rounds(*processes: Process) -> None:
-    """One round of each, in this order."""
+    """Run one round of each, in this order."""
     for process in processes:
         await process.drafts.run_round()
 
 
 async def content(database: Database) -> list[bytes]:
-    """What is in the store."""
+    """Return the content of the store."""
     return [bytes(row[0]) for row in await database.fetch_all("SELECT content FROM drafts")]
 
 
 async def test_drafts_reach_sockets_of_other_processes(tmp_path: Path) -> None:
-    """In their order, each once, of this account alone; the store keeps nothing, and no text."""
+    """They arrive in order, once, for this account only; the store keeps none of the text."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two, three = (Process(world, place, number) for number in (1, 2, 3))
@@ -100,7 +100,7 @@ async def test_drafts_reach_sockets_of_other_processes(tmp_path: Path) -> None:
 
 
 async def test_a_later_draft_replaces_an_earlier_one(tmp_path: Path) -> None:
-    """Of what is pressed within a round, only the last text of each chat travels."""
+    """Of several drafts in one round, only the last text of each chat is passed on."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -120,7 +120,7 @@ async def test_a_later_draft_replaces_an_earlier_one(tmp_path: Path) -> None:
 
 
 async def test_a_socket_that_has_just_connected(tmp_path: Path) -> None:
-    """A draft is held a moment for sockets that the store does not know yet, and then forgotten."""
+    """A draft is held briefly for sockets that the store does not know yet, then dropped."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -140,7 +140,7 @@ async def test_a_socket_that_has_just_connected(tmp_path: Path) -> None:
 
 
 async def test_what_waited_for_too_long_is_not_shown(tmp_path: Path) -> None:
-    """Nor what another key encrypted; both leave the store."""
+    """An expired draft, or one encrypted with another key, is deleted."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -165,7 +165,7 @@ async def test_what_waited_for_too_long_is_not_shown(tmp_path: Path) -> None:
 
 
 async def test_what_came_after_the_last_socket_is_not_kept_for_the_next(tmp_path: Path) -> None:
-    """It is deleted in time, so a device that comes back later does not show it."""
+    """It is deleted in time, so a device that reconnects later does not show it."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -189,7 +189,7 @@ async def test_what_came_after_the_last_socket_is_not_kept_for_the_next(tmp_path
 
 
 async def test_what_is_held_and_what_waits_is_bounded(tmp_path: Path) -> None:
-    """Beyond the bounds drafts are dropped; a process that is gone keeps none (security X5)."""
+    """Excess drafts are dropped; a stopped process keeps none (security X5)."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -215,7 +215,7 @@ async def test_what_is_held_and_what_waits_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_one_account_leaves_room_for_others(tmp_path: Path) -> None:
-    """However many chats it writes in, drafts of other accounts travel."""
+    """Drafts of other accounts are passed on, however many chats one account writes in."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
@@ -233,15 +233,15 @@ async def test_one_account_leaves_room_for_others(tmp_path: Path) -> None:
 
 
 async def set_alive(world: World, number: int, ago_ms: int) -> None:
-    """Let a process have lived so long ago for the last time."""
+    """Set the last sign of life of a process to some time ago."""
     sql = "UPDATE socket_processes SET alive_at = alive_at - ?2 WHERE process = ?1"
     await world.engine.run_transaction(lambda tx: tx.execute(sql, number, ago_ms))
 
 
 async def test_a_process_without_sockets_reads_nothing(tmp_path: Path) -> None:
-    """It costs the store nothing."""
+    """It sends no query."""
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one = Process(world, place, 1)
         await one.engine.close()
-        await rounds(one)  # or it would fail
+        await rounds(one)  # otherwise it would fail

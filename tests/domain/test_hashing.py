@@ -1,10 +1,10 @@
 """Hashes are computed in processes that may die at any time (security P4, P5; decision 20).
 
 The queue of password hashes is bounded, and fair among accounts and addresses (X3, P5).
-Argon2id by libsodium is the argon2id of the reference implementation (security P4; RFC 9106).
+libsodium's Argon2id equals that of the reference implementation (security P4; RFC 9106).
 
-The attack: one account signed in correctly on 32 connections. No limit counted it, for nothing was
-wrong, and the owner of another account was answered 48 times of 57 that the server was busy.
+The attack: one account signed in correctly on 32 connections. No limit counted it, because no
+attempt was wrong, and the owner of another account got Busy 48 times of 57.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ RIGHT = 'line\nbreaks, 引号 " and \u0000 are passwords too'
 
 @pytest.fixture
 def process() -> Iterator[HashProcess]:
-    """One that is ended with the test."""
+    """Yield a process that ends with the test."""
     process = HashProcess()
     yield process
     process.close()
 
 
 def lives(pid: int) -> bool:
-    """Return whether a process is there and not only waited for."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def lives(pid: int) -> bool:
 
 
 def test_any_password_passes(process: HashProcess) -> None:
-    """What delimits questions may stand in a password."""
+    """A password may contain the delimiters of the protocol."""
     stored = process.hash(RIGHT, CHEAP)
     assert process.verify(stored, RIGHT)
     assert not process.verify(stored, RIGHT + "\n")
@@ -64,14 +64,14 @@ def test_any_password_passes(process: HashProcess) -> None:
 
 
 def test_it_is_nicer_than_the_server(process: HashProcess) -> None:
-    """The event loop has its turn before a hash (P5)."""
+    """The event loop has a higher priority than a hash (P5)."""
     process.hash(RIGHT, CHEAP)
     here = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(here + 10, 19)
 
 
 def test_it_knows_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets of the server's environment are not handed on."""
+    """The process does not inherit secrets of the server's environment."""
     monkeypatch.setenv("HUPAN_SECRET_KEY", "not for everybody")
     process = HashProcess()
     try:
@@ -82,20 +82,20 @@ def test_it_knows_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_goes_first_where_memory_ends(process: HashProcess) -> None:
-    """It can be replaced, and the server cannot."""
+    """The OOM killer chooses it before the server, because it can be replaced."""
     process.hash(RIGHT, CHEAP)
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text("ascii") == "500\n"
 
 
 def test_an_interrupt_at_the_terminal_is_the_servers(process: HashProcess) -> None:
-    """Ctrl-C reaches all processes, and the server may still have passwords to answer."""
+    """Ctrl-C reaches all processes, and the server may still need this one."""
     stored = process.hash(RIGHT, CHEAP)
     os.kill(process.pid, signal.SIGINT)
     assert process.verify(stored, RIGHT)
 
 
 def test_no_memory_is_an_error_and_no_wrong_password(process: HashProcess) -> None:
-    """Lack of memory raises an error of its kind, never a wrong password."""
+    """A lack of memory raises its own error, never a wrong password."""
     stored = process.hash(RIGHT, CHEAP)
     resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 28, 1 << 28))
     with pytest.raises(OSError, match="no memory") as caught:
@@ -105,7 +105,7 @@ def test_no_memory_is_an_error_and_no_wrong_password(process: HashProcess) -> No
 
 
 async def test_a_process_that_was_killed_is_replaced() -> None:
-    """The question is asked again of a new one, and no sign-in fails."""
+    """A new process repeats the work, and no sign-in fails."""
     pool = PasswordHasher(CHEAP, threads=1)
     try:
         stored = await pool.hash(RIGHT)
@@ -120,7 +120,7 @@ async def test_a_process_that_was_killed_is_replaced() -> None:
 
 
 async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the second there is no third, and "wrong password" is not what is said."""
+    """After two processes died no third is tried, and the result is not "wrong password"."""
     begun: list[int] = []
 
     def killed(process: HashProcess, *_: object) -> bool:
@@ -142,7 +142,7 @@ async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It delays one request up to the timeout; the next one gets a new process."""
-    # Also the time that the process has to begin, on a machine that is busy.
+    # This includes the time to start the process on a busy machine.
     monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 5.0)
     pool = PasswordHasher(CHEAP, threads=1)
     try:
@@ -179,7 +179,7 @@ async def test_closing_ends_what_hangs() -> None:
 
 
 async def test_it_ends_with_the_pool_and_with_the_server() -> None:
-    """Closed, the pool leaves none behind; nor does a server that is killed: its socket closes."""
+    """A closed pool leaves no process, nor does a killed server: its socket closes."""
     pool = PasswordHasher(CHEAP, threads=2)
     await pool.hash(RIGHT)
     (pid,) = pool.idle_pids
@@ -205,7 +205,7 @@ CROWDS = {
 
 
 async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) -> None:
-    """Hold one turn for a moment."""
+    """Hold one slot briefly."""
     async with queue.slot(client):
         order.append(client)
         await asyncio.sleep(0)
@@ -213,7 +213,7 @@ async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) ->
 
 @pytest.mark.parametrize("crowd", CROWDS)
 async def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
-    """With a queue filled by one client, another's request is let in within a few (security X3)."""
+    """With a queue filled by one client, another's request soon gets a slot (security X3)."""
 
     async def scenario() -> tuple[list[HashClient], list[object]]:
         queue, order = HashQueue(AT_ONCE, WAITING, 60.0), list[HashClient]()
@@ -230,7 +230,7 @@ async def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
 
 
 async def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
-    """The bound holds for any number and order, and the whole is bounded (security X3, P5)."""
+    """The limit holds for any number and order, and the total is bounded (security X3, P5)."""
     under_way: Counter[str] = Counter()
     highest: Counter[str] = Counter()
     queue_lengths = []
@@ -258,7 +258,7 @@ async def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
 
 
 async def test_a_client_that_disconnects_returns_its_slot() -> None:
-    """A slot is returned after a disconnect while waiting, while let in and while hashing (P5)."""
+    """This applies while it waits, while it has the slot and while it hashes (P5)."""
     for steps in range(6):
         queue, order = HashQueue(1, WAITING, 60.0), list[HashClient]()
         tasks = [
@@ -274,7 +274,7 @@ async def test_a_client_that_disconnects_returns_its_slot() -> None:
 
 
 async def test_a_request_that_waits_too_long_is_refused() -> None:
-    """A request that waits too long gets Busy, and leaves the queue (security P5)."""
+    """It gets Busy, and leaves the queue (security P5)."""
     queue = HashQueue(1, WAITING, 0.01)
     async with queue.slot(VICTIM):
         with pytest.raises(Busy):
@@ -289,7 +289,7 @@ WRITTEN = hash_secret(REFERENCE_PASSWORD.encode(), b"s" * 16, 1, 8, 1, 32, Type.
 
 @pytest.mark.parametrize("cost", [CHEAP, HashCost(64, 3), HashCost()])
 def test_the_reference_reads_what_was_written(cost: HashCost) -> None:
-    """Each string that is stored verifies by argon2-cffi, and no other password does."""
+    """Each stored string verifies with argon2-cffi, and with no other password."""
     stored = hash_password(REFERENCE_PASSWORD, cost)
     assert argon2.PasswordHasher().verify(stored, REFERENCE_PASSWORD)
     with pytest.raises(argon2.exceptions.VerifyMismatchError):
@@ -299,14 +299,14 @@ def test_the_reference_reads_what_was_written(cost: HashCost) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=80), st.binary(min_size=16, max_size=16), st.integers(1, 4))
 def test_what_the_reference_wrote_is_read(password: str, salt: bytes, passes: int) -> None:
-    """What earlier releases stored through argon2-cffi signs in as before."""
+    """Hashes that earlier releases stored with argon2-cffi still work."""
     stored = hash_secret(password.encode(), salt, passes, 32, 1, 32, Type.ID).decode()
     assert verify_password(stored, password)
     assert not verify_password(stored, password + "x")
 
 
 def test_two_hashes_of_one_password_differ() -> None:
-    """Each has a separate salt."""
+    """Each has its own salt."""
     assert hash_password(REFERENCE_PASSWORD, CHEAP) != hash_password(REFERENCE_PASSWORD, CHEAP)
 
 
@@ -328,6 +328,6 @@ def test_two_hashes_of_one_password_differ() -> None:
     ],
 )
 def test_what_is_no_such_string_matches_nothing(part: str, instead: str) -> None:
-    """Another form, another version, a cut or lengthened string, parameters that cannot be."""
+    """Another form or version, a cut or lengthened string and impossible parameters fail."""
     assert verify_password(WRITTEN, REFERENCE_PASSWORD)
     assert not verify_password(WRITTEN.replace(part, instead), REFERENCE_PASSWORD)

@@ -1,7 +1,7 @@
-"""A look at all rows reads a store of any size, finds what is wrong, and nothing else (R05).
+"""The integrity check reads a store of any size, and finds all faults and nothing else (R05).
 
-Its statements see different moments, for a distributed database has no common one: what they show
-counts only once it is found with the account held (decision 0034).
+Its statements see different moments, because a distributed database has no common snapshot: a
+finding counts only if it is confirmed with the account locked (decision 0034).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ FAR_IDS = (-(2**63), -7, 5, 2_500_000, 2**63 - 1)
 
 
 class SeenStore:
-    """A store that reports the number of rows of a statement, and can call a hook after one."""
+    """A store that counts the rows of each statement, and can call a hook after one."""
 
     def __init__(self, store: Database) -> None:
         self._store = store
@@ -57,7 +57,7 @@ class SeenStore:
 
 
 async def write(store: Database, sql: str, *values: Value) -> None:
-    """Put rows wrong."""
+    """Insert faulty rows."""
     await store.run_transaction(lambda tx: tx.execute(sql, *values))
 
 
@@ -73,7 +73,7 @@ async def move(world: World, account: AccountId, phone: str) -> None:
 
 
 async def erase(world: World, account: AccountId) -> None:
-    """Erase an account with everything that leads to it, as housekeeping does."""
+    """Erase an account with all rows that point to it, as housekeeping does."""
 
     async def change(tx: Transaction) -> None:
         await schedule_erasure(tx, account, 1)
@@ -83,7 +83,7 @@ async def erase(world: World, account: AccountId) -> None:
 
 
 async def test_rows_of_any_account_are_found(tmp_path: Path) -> None:
-    """Orphan rows of every id are found, the first and the last possible ones among them."""
+    """Orphan rows of every id are found, including the first and the last possible one."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         await World(engine).bare_account()
         for number, account in enumerate(FAR_IDS):
@@ -97,7 +97,7 @@ async def test_rows_of_any_account_are_found(tmp_path: Path) -> None:
     )
 
 
-async def test_a_look_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No statement returns more rows than its bound, even if many lead to one account."""
     monkeypatch.setattr(integrity, "IDS_PER_RANGE", 4)
     monkeypatch.setattr(integrity, "IDENTITIES_PER_READ", 3)
@@ -124,7 +124,7 @@ async def test_a_look_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.Monkey
 async def test_a_long_journal_is_read_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
-    """An entry that follows nothing is found within a piece and where two of them meet."""
+    """A broken link is found within a piece and at the edge of two."""
     monkeypatch.setattr(coins, "MAX_ENTRIES_AT_ONCE", 3)
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)
@@ -145,7 +145,7 @@ async def test_a_long_journal_is_read_in_pieces(
 async def test_faults_of_a_kind_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A damaged store is reported by some rows of each kind, rare kinds included."""
+    """The report has some rows of each kind, rare kinds included."""
     monkeypatch.setattr(integrity, "MAX_ROW_FAULTS", 2)
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)
@@ -161,7 +161,7 @@ async def test_faults_of_a_kind_are_bounded(
 
 @pytest.mark.parametrize("kind", ["sign-up", "change", "erasure"])
 async def test_what_changes_meanwhile_is_no_fault(tmp_path: Path, kind: str) -> None:
-    """Accounts are read first and identities then: what changed between them is asked again."""
+    """Accounts are read before identities: what changed in between is checked again."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)
         account = await world.account_id(phone="13800000001")
@@ -186,7 +186,7 @@ async def test_what_changes_meanwhile_is_no_fault(tmp_path: Path, kind: str) -> 
 
 
 async def test_an_interrupted_commit_may_settle(tmp_path: Path) -> None:
-    """Where commits take several steps, a fault must be there after a pause; others stay."""
+    """Where a commit takes several steps, a fault must persist after a pause."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)
         first, second = [await world.bare_account() for _ in range(2)]
@@ -217,7 +217,7 @@ PEOPLE = 60
 
 
 class Life:
-    """Accounts that come, change and go until it is over."""
+    """Accounts that come, change and go until the test stops them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -225,7 +225,7 @@ class Life:
         self.is_over = False
 
     async def go_on(self, client: int) -> None:
-        """Sign up, change numbers, sign in, earn and spend, and be erased."""
+        """Sign up, change numbers, sign in, earn and spend, and erase."""
         chance = random.Random(client)  # noqa: S311 - of a test, not a secret
         made = 0
         while not self.is_over:
@@ -244,7 +244,7 @@ class Life:
             self._changed.set()
 
     async def pass_by(self) -> None:
-        """Return once something has changed."""
+        """Wait until something has changed."""
         self._changed.clear()
         await self._changed.wait()
 
@@ -254,7 +254,7 @@ class Life:
 async def test_a_store_in_use_shows_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    """While accounts come, change and go, between its statements too, a look finds none wrong."""
+    """A check finds no fault while accounts come, change and go, even between its statements."""
     monkeypatch.setattr(integrity, "IDS_PER_RANGE", 20)
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)

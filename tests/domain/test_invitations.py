@@ -22,13 +22,13 @@ RULES = InvitationRules(
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Accounts whose invitations are rewarded."""
+    """Yield accounts with rewards for invitations."""
     with open_world(tmp_path / "hupan.db", invitations=RULES) as world:
         yield world
 
 
 async def refusal(world: World, account: AccountId, code: str) -> type[AppError] | None:
-    """How a change of the code ends."""
+    """Return the result of a change of the code."""
     try:
         await world.invitations.change_code(account, code)
     except AppError as refused:
@@ -37,7 +37,7 @@ async def refusal(world: World, account: AccountId, code: str) -> type[AppError]
 
 
 async def test_a_code_changes_once(world: World) -> None:
-    """The first change holds, a second one is refused, the same one again changes nothing."""
+    """The first change succeeds, a second one is refused, a repetition changes nothing."""
     account = await world.account()
     assert await refusal(world, account.id, "MyCode9") is None
     assert (await world.reload(account.id)).invitation_code == "MYCODE9"
@@ -47,7 +47,7 @@ async def test_a_code_changes_once(world: World) -> None:
 
 
 async def test_the_code_one_has_is_no_change(world: World) -> None:
-    """Asking for the first code leaves the one change unused."""
+    """Requesting the current code does not use up the change."""
     account = await world.account()
     assert await refusal(world, account.id, account.invitation_code.lower()) is None
     assert await refusal(world, account.id, "CHOSEN") is None
@@ -55,7 +55,7 @@ async def test_the_code_one_has_is_no_change(world: World) -> None:
 
 
 async def test_a_code_has_one_owner(world: World) -> None:
-    """Another's code is taken, its former one too; a refused wish does not use the change up."""
+    """A code in use, even a former one, is refused; the refusal does not use up the change."""
     first, second = await world.account(), await world.account()
     assert await refusal(world, first.id, "LAKE") is None
     for taken in ("LAKE", "lake", first.invitation_code):
@@ -74,8 +74,8 @@ async def test_fifty_ask_for_one_code(world: World) -> None:
     assert len(set(codes)) == 50
 
 
-async def test_fifty_wishes_of_one_account(world: World) -> None:
-    """One account gets one of them, and its other claims are undone."""
+async def test_fifty_requests_of_one_account(world: World) -> None:
+    """The account gets one of them, and the claims of the others are undone."""
     account = await world.account()
     wishes = [f"WISH{number:02}" for number in range(50)]
     ends = await asyncio.gather(*(refusal(world, account.id, one) for one in wishes))
@@ -112,7 +112,7 @@ async def test_what_is_no_code(world: World, code: str) -> None:
 
 
 async def test_an_invited_account_is_linked(world: World) -> None:
-    """The inviter is counted and both are paid, by entries of the journal (typ 9)."""
+    """The inviter's count rises and both are paid, by entries of the journal (typ 9)."""
     inviter = await world.account()
     guest = await world.account(invited_by=inviter.invitation_code.lower())
     assert await find_inviter(world.engine, guest.id) == inviter.id
@@ -125,7 +125,7 @@ async def test_an_invited_account_is_linked(world: World) -> None:
 
 
 async def test_progress_restarts_each_day(world: World) -> None:
-    """The count of a day restarts at midnight in the server's zone, the total never."""
+    """The count of a day restarts at midnight in the server's zone, the total never does."""
     inviter = await world.account()
 
     async def progress_at(at: int, guests: int) -> tuple[int, int]:
@@ -144,7 +144,7 @@ async def test_progress_restarts_each_day(world: World) -> None:
 
 
 async def test_former_codes_still_invite(world: World) -> None:
-    """The code on paper leads to the same account as the chosen one."""
+    """The original code leads to the same account as the chosen one."""
     inviter = await world.account()
     await world.invitations.change_code(inviter.id, "NEWCODE")
     for code in (inviter.invitation_code, "NEWCODE"):
@@ -180,7 +180,7 @@ async def test_one_inviter_for_good(world: World) -> None:
 
 
 async def test_no_reward_by_default(tmp_path: Path) -> None:
-    """Where no reward is set the journal stays empty."""
+    """Without a configured reward the journal stays empty."""
     async with open_world(tmp_path / "plain.db") as world:
         inviter = await world.account()
         await world.account(invited_by=inviter.invitation_code)

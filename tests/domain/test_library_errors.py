@@ -1,7 +1,7 @@
-"""Errors of libraries and of the system, said in one language (names.md rule 9; web.md W-6).
+"""Errors of libraries and of the system are shown in one language (names.md rule 9; web.md W-6).
 
-The story: an author wrote a number where a text belongs. The page was Chinese, and in the middle of
-its sentence stood "Expected `str`, got `int` - at `$.email`".
+The story: a developer sent a number instead of a text. The page was Chinese, and its
+sentence contained "Expected `str`, got `int` - at `$.email`".
 """
 
 import errno
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.one_engine
 
 
 class Sample(Struct, forbid_unknown_fields=True):
-    """A field for each kind of thing that can be wrong."""
+    """A field for each kind of error."""
 
     number: int
     bounded: Annotated[int, Meta(ge=0, le=9)] = 0
@@ -104,7 +104,7 @@ BODIES = [
 
 
 def error_of(work: Callable[[], object]) -> Exception:
-    """Return the error that some work ends with."""
+    """Return the error that a function raises."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - any of them
         work()
     return caught.value
@@ -112,7 +112,7 @@ def error_of(work: Callable[[], object]) -> Exception:
 
 @pytest.mark.parametrize(("body", "zh", "en"), BODIES)
 def test_what_a_decoder_says(body: str, zh: str, en: str) -> None:
-    """The field, and what belongs there, in words of the reader's language (W-6)."""
+    """The message names the field and the expected type, in the reader's language (W-6)."""
     text = localize_error(error_of(lambda: msgspec.json.decode(body, type=Sample)))
     assert (text.zh, text.en) == (zh, en)
 
@@ -141,7 +141,7 @@ OTHERS: list[tuple[Callable[[], object], str]] = [
 
 @pytest.mark.parametrize(("work", "zh"), OTHERS)
 def test_what_the_system_says(work: Callable[[], object], zh: str) -> None:
-    """JSON, TOML, files, addresses: no English in the Chinese text, nor the reverse (W-6)."""
+    """Errors of JSON, TOML, files and addresses mix no languages (W-6)."""
     text = localize_error(error_of(work))
     assert zh in text.zh
     assert english_in_chinese(text.zh) == []
@@ -151,7 +151,7 @@ def test_what_the_system_says(work: Callable[[], object], zh: str) -> None:
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
 def test_every_number_of_the_system_has_a_text(number: int) -> None:
-    """Those that occur have words, others their name (W-6)."""
+    """Common numbers have a text, others are shown by name (W-6)."""
     text = localize_reason(OSError(number, os.strerror(number), "/a/path"))
     assert text.en == os.strerror(number)
     assert english_in_chinese(text.zh) == []
@@ -160,7 +160,7 @@ def test_every_number_of_the_system_has_a_text(number: int) -> None:
 
 
 def test_what_postgresql_says() -> None:
-    """By SQLSTATE, without the server's own words in the Chinese text (W-6)."""
+    """The SQLSTATE decides; the Chinese text has no words of the server (W-6)."""
     for kind, zh in (
         (asyncpg.InvalidPasswordError, "密码"),
         (asyncpg.InvalidCatalogNameError, "没有这个数据库"),
@@ -178,7 +178,7 @@ def test_what_postgresql_says() -> None:
 
 
 def test_an_error_of_ours_keeps_its_texts() -> None:
-    """What is not known is named by its class (W-6)."""
+    """An unknown error is named by its class (W-6)."""
     assert localize_error(LocalizedError("湖", "lake")).zh == "湖"
     assert localize_error(KeyError("lake")).zh == "出错（KeyError）"
     assert localize_error(RecursionError("maximum recursion depth exceeded")).zh == "嵌套过深"

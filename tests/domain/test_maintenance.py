@@ -1,7 +1,7 @@
-"""The store is checked now and then, and a fault turns readiness red (security R05).
+"""The store is checked regularly, and a fault makes the server unready (security R05).
 
-An orphan claim is released, and no other one ever is.
-Expired rows are deleted completely, in changes that block no other request (security X5).
+Only orphaned claims are released.
+Expired rows are deleted completely, in transactions that block no other request (security X5).
 """
 
 import asyncio
@@ -45,12 +45,12 @@ BREAKS = {
 
 
 def parts(engine: Database, clock: StandingClock) -> IntegrityChecker:
-    """What looks once a day."""
+    """Return the daily checks."""
     return IntegrityChecker(engine, clock, lambda: check_rows(engine), DAY)
 
 
 async def fill(engine: Database) -> None:
-    """An account with a balance."""
+    """Create an account with a balance."""
     world = World(engine)
     account = await world.bare_account()
     await world.coins.change(coin_change(account, 100, "a"))
@@ -78,7 +78,7 @@ async def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
 
 
 async def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
-    """All processes report a fault that one process found, until a check finds nothing."""
+    """All processes report a fault that one of them found, until a check finds none."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         await fill(engine)
         first, second = (parts(engine, StandingClock()) for _ in range(2))
@@ -94,8 +94,8 @@ async def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
             await one.check()
 
 
-async def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
-    """Of several processes one looks, and none again before a day has passed."""
+async def test_one_process_checks_once_a_day(tmp_path: Path) -> None:
+    """One of several processes runs the check, and none repeats it within a day."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         clock = StandingClock()
         first, second = parts(engine, clock), parts(engine, clock)
@@ -121,8 +121,8 @@ LAST = "UPDATE counters SET value = 1003999 WHERE name = 'account'"
 SHOW_PHONE = "UPDATE accounts SET phone = '13900000009' WHERE id = ?1"
 
 
-class Lake:
-    """A store, one account that has all there is to claim, and what repairs claims."""
+class ClaimHarness:
+    """A store, one account with every kind of claim, and the repair of claims."""
 
     def __init__(self, engine: Database) -> None:
         self.engine = engine
@@ -130,7 +130,7 @@ class Lake:
         self.claims = OrphanIdentityRepair(engine, self.world.clock)
 
     async def settle(self) -> AccountId:
-        """Return the account, with a number, an address, and a second invitation code."""
+        """Return the account, with a number, an address and a second invitation code."""
 
         async def change(tx: Transaction) -> AccountId:
             account = await self.world.accounts.create(tx, phone=PHONE, email=EMAIL)
@@ -141,31 +141,31 @@ class Lake:
         return account
 
     async def put(self, kind: str, value: str, account: AccountId) -> None:
-        """Leave a claim behind, without anything else."""
+        """Insert a claim without its account data."""
         await self.engine.run_transaction(lambda tx: tx.execute(PUT, kind, value, account))
 
     async def count(self) -> int:
-        """How many claims there are."""
+        """Return the number of claims."""
         row = await self.engine.fetch_one(COUNT)
         assert row is not None
         return int(row[0])
 
     async def twice(self) -> tuple[int, int]:
-        """Look, wait, and look again; what each of them released."""
+        """Run the repair twice with a pause; return what each run released."""
         first = await self.claims.run()
         self.world.clock.time += RECHECK_SECONDS
         return first, await self.claims.run()
 
 
 async def test_what_is_borne_out_stays(tmp_path: Path) -> None:
-    """Number, address, both invitation codes, and all of it once the account is cancelled."""
+    """Number, address and both invitation codes stay, even after the account is cancelled."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = await lake.settle()
-        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
-        at = int(lake.world.clock.now()) + 86_400
+        harness = ClaimHarness(engine)
+        account = await harness.settle()
+        assert (await harness.twice(), await harness.count()) == ((0, 0), 4)
+        at = int(harness.world.clock.now()) + 86_400
         await engine.run_transaction(lambda tx: schedule_erasure(tx, account, at))
-        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
+        assert (await harness.twice(), await harness.count()) == ((0, 0), 4)
 
 
 @pytest.mark.parametrize(
@@ -181,38 +181,38 @@ async def test_what_is_borne_out_stays(tmp_path: Path) -> None:
 async def test_an_orphan_is_released(
     tmp_path: Path, kind: str, value: str, *, is_of_nobody: bool
 ) -> None:
-    """An orphan is released at a later check, not the first, and can be claimed again."""
+    """It is released at the second check, and can then be claimed again."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = await lake.settle()
-        await lake.put(kind, value, NOBODY if is_of_nobody else account)
-        assert await lake.claims.run() == 0
-        lake.world.clock.time += RECHECK_SECONDS - 1
-        assert (await lake.claims.run(), await lake.count()) == (0, 5)
-        lake.world.clock.time += 1
-        assert (await lake.claims.run(), await lake.count()) == (1, 4)
-        assert await lake.twice() == (0, 0)
+        harness = ClaimHarness(engine)
+        account = await harness.settle()
+        await harness.put(kind, value, NOBODY if is_of_nobody else account)
+        assert await harness.claims.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS - 1
+        assert (await harness.claims.run(), await harness.count()) == (0, 5)
+        harness.world.clock.time += 1
+        assert (await harness.claims.run(), await harness.count()) == (1, 4)
+        assert await harness.twice() == (0, 0)
 
 
 async def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
-    """The account shows it at the second look: it was a change under way."""
+    """If the account has the claim at the second check, a change was in progress."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = (await lake.world.account()).id
-        await lake.put("phone", "13900000009", account)
-        assert await lake.claims.run() == 0
+        harness = ClaimHarness(engine)
+        account = (await harness.world.account()).id
+        await harness.put("phone", "13900000009", account)
+        assert await harness.claims.run() == 0
         await engine.run_transaction(lambda tx: tx.execute(SHOW_PHONE, account))
-        lake.world.clock.time += RECHECK_SECONDS
-        assert (await lake.claims.run(), await lake.count()) == (0, 2)
+        harness.world.clock.time += RECHECK_SECONDS
+        assert (await harness.claims.run(), await harness.count()) == (0, 2)
 
 
 async def test_a_claim_of_another_account_meanwhile_stays(tmp_path: Path) -> None:
     """A number that another account claimed meanwhile stays with it."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        account = (await lake.world.account()).id
-        await lake.put("phone", "13900000009", NOBODY)
-        assert await lake.claims.run() == 0
+        harness = ClaimHarness(engine)
+        account = (await harness.world.account()).id
+        await harness.put("phone", "13900000009", NOBODY)
+        assert await harness.claims.run() == 0
 
         async def take(tx: Transaction) -> None:
             await tx.execute("DELETE FROM identities WHERE account_id = ?1", NOBODY)
@@ -220,25 +220,25 @@ async def test_a_claim_of_another_account_meanwhile_stays(tmp_path: Path) -> Non
             await tx.execute(SHOW_PHONE, account)
 
         await engine.run_transaction(take)
-        lake.world.clock.time += RECHECK_SECONDS
-        assert await lake.claims.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS
+        assert await harness.claims.run() == 0
         assert await find_identity_owner(engine, "phone", "13900000009") == account
 
 
 async def test_all_claims_come_up(tmp_path: Path) -> None:
-    """Two processes share the walk through four thousand ids, and restart at its end."""
+    """Two processes share the four thousand ids, and start over at the end."""
     async with open_engine(tmp_path / "hupan.db") as engine:
-        lake = Lake(engine)
-        await lake.settle()
+        harness = ClaimHarness(engine)
+        await harness.settle()
         await engine.run_transaction(lambda tx: tx.execute(LAST))
         for far in range(1_000_100, 1_004_000, 100):
-            await lake.put("phone", f"137{far:08}", AccountId(far))
-        other = OrphanIdentityRepair(engine, lake.world.clock)
+            await harness.put("phone", f"137{far:08}", AccountId(far))
+        other = OrphanIdentityRepair(engine, harness.world.clock)
         for _ in range(2):
-            assert await lake.claims.run() + await other.run() == 0
-        lake.world.clock.time += RECHECK_SECONDS
-        assert (await lake.claims.run(), await other.run()) == (20, 19)
-        assert await lake.count() == 4
+            assert await harness.claims.run() + await other.run() == 0
+        harness.world.clock.time += RECHECK_SECONDS
+        assert (await harness.claims.run(), await other.run()) == (20, 19)
+        assert await harness.count() == 4
 
 
 AT_ONCE = 20
@@ -259,11 +259,11 @@ EXPIRED = {
     " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server'"
     " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
 }
-"""How a row is written that ends at a time: its number, the time, and unique bytes."""
+"""How to insert a row that expires: its number, the time, and unique bytes."""
 
 
 async def fill_table(engine: Database, table: str, rows: int, ends_at: int, first: int = 0) -> None:
-    """Write rows that end at a time."""
+    """Insert rows that expire at a time."""
 
     async def change(tx: Transaction) -> None:
         for number in range(first, first + rows):
@@ -273,14 +273,14 @@ async def fill_table(engine: Database, table: str, rows: int, ends_at: int, firs
 
 
 async def count(engine: Database, table: str) -> int:
-    """How many rows a table has."""
+    """Return the number of rows of a table."""
     row = await engine.fetch_one(f"SELECT count(*) FROM {table}")  # noqa: S608 - a test's own name
     assert row is not None
     return int(row[0])
 
 
 def play(path: Path, scenario: Callable[[CountingEngine, Housekeeping], Awaitable[None]]) -> None:
-    """Run something on a new store."""
+    """Run a scenario on a new store."""
 
     async def run() -> None:
         async with open_engine(path) as engine:
@@ -294,7 +294,7 @@ def play(path: Path, scenario: Callable[[CountingEngine, Housekeeping], Awaitabl
 def test_what_has_expired_goes_in_small_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    """Expired rows are deleted in one round, a batch per change; the rest stays (X5)."""
+    """Expired rows are deleted in one round, in batches; the rest stays (X5)."""
     monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
 
     async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
@@ -305,13 +305,13 @@ def test_what_has_expired_goes_in_small_changes(
         await keeping.purge()
         idle = engine.transactions - idle
         assert await count(engine, table) == 4
-        assert engine.transactions - 2 * idle == 2 + 5  # two of this test, and five more than none
+        assert engine.transactions - 2 * idle == 2 + 5  # two by this test, and five for the checks
 
     play(tmp_path / "hupan.db", scenario)
 
 
 def test_one_round_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much there is, the other chores have their turn; the next round goes on (X5)."""
+    """However many rows there are, other tasks run too; the next round continues (X5)."""
     monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
     monkeypatch.setattr(housekeeping, "MAX_BATCHES_PER_ROUND", 2)
 
@@ -327,7 +327,7 @@ def test_one_round_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Expired ones stay for a day, the newest up to a bound; live ones all stay (X5, C9)."""
+    """Expired ones stay for a day, up to a maximum; all live ones stay (X5, C9)."""
     monkeypatch.setattr(housekeeping, "MAX_SPENT_CAPTCHAS", 30)
 
     async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
@@ -347,7 +347,7 @@ def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_counters_are_bounded_and_a_flood_resets_no_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New counters push old ones out, except those that block (X5, C5)."""
+    """New counters replace old ones, except those that block (X5, C5)."""
     monkeypatch.setattr(housekeeping, "MAX_RATE_COUNTERS", 30)
     monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
 

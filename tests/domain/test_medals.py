@@ -1,4 +1,4 @@
-"""Medals: their definitions, their wearers, their order."""
+"""Medals: their definitions, their wearers and their order."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from tests.support.world import World, open_world
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Accounts that can wear medals."""
+    """Yield accounts that can wear medals."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 async def test_a_name_is_one_medal(world: World) -> None:
-    """Defining it again changes it, keeps its id, and its place unless one is given."""
+    """A second definition changes the medal and keeps its id, and its position unless given."""
     first = await world.medals.define("元老", 30, "最早的用户", "https://example.com/1.png")
     assert first == Medal(1, "元老", 30, "最早的用户", "https://example.com/1.png")
     assert await world.medals.define("贡献者") == Medal(2, "贡献者", 31, "", "")
@@ -29,7 +29,7 @@ async def test_a_name_is_one_medal(world: World) -> None:
 
 
 async def test_medals_are_worn_in_their_order(world: World) -> None:
-    """Medals are ordered by `sort`, whichever was granted first; twice is once."""
+    """Medals are ordered by `sort`, not by time; a second grant changes nothing."""
     account, other = await world.account(), await world.account()
     for name, sort in (("丙", 3), ("甲", 1), ("乙", 2)):
         await world.medals.define(name, sort)
@@ -74,7 +74,7 @@ async def test_what_cannot_be(world: World) -> None:
     ],
 )
 def test_bad_medals_are_refused(world: World, field: str, given: dict[str, str | int]) -> None:
-    """Each part has its form, and the refusal names it."""
+    """Each field has its bounds, and the refusal names it."""
 
     async def story() -> None:
         with pytest.raises(InvalidField) as refused:

@@ -1,4 +1,4 @@
-"""Pictures of accounts: tokens, limits, what is kept, and what is deleted (wire.md 8.4)."""
+"""Pictures of accounts: tokens, limits, retention and deletion (wire.md 8.4)."""
 
 import io
 import os
@@ -50,16 +50,16 @@ OURS = "https://chat-img.jwznb.com/"
 
 
 class Crash(BaseException):
-    """The process ends here."""
+    """Stand for the end of the process."""
 
 
 class Copier(Redrawer):
-    """A drawer that copies its input, or fails on request."""
+    """A redrawing service that copies its input, or fails on request."""
 
     failure: BaseException | None = None
 
     async def redraw(self, source: int, target: int) -> DrawnPicture:
-        """Copies."""
+        """Copy the input."""
         if self.failure is not None:
             raise self.failure
         data = os.pread(source, 1000, 0)
@@ -68,16 +68,16 @@ class Copier(Redrawer):
 
 
 class CrashingFiles(LocalPictureFiles):
-    """A folder whose process ends right after a file is there."""
+    """A folder whose process ends right after a file is written."""
 
     async def put(self, name: str, picture: BinaryIO, content_type: str) -> None:
-        """Stores a picture and ends."""
+        """Store a picture and end the process."""
         await super().put(name, picture, content_type)
         raise Crash
 
 
 class Pictures:
-    """The pictures of one store."""
+    """The picture service of one store, with accounts."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self.folder = world, folder
@@ -97,11 +97,11 @@ class Pictures:
         )
 
     def holder(self, session: Session, key: str = "") -> UploadHolder:
-        """Whose uploads a token permits."""
+        """Return the account whose uploads a token permits."""
         return self.tokens.verify(self.tokens.issue(session, key))
 
     async def upload(self, session: Session, key: str, data: bytes = b"pixels") -> None:
-        """Uploads a picture, a second later than the last."""
+        """Upload a picture, a second after the previous one."""
         self.world.clock.time += 1
         with (self.folder.parent / "upload").open("w+b") as file:
             file.write(data)
@@ -109,12 +109,12 @@ class Pictures:
             await self.media.store(self.holder(session), key, file)
 
     async def avatar(self, account: AccountId, url: str) -> str:
-        """Sets an avatar and returns it."""
+        """Set an avatar and return it."""
         await self.edits.change_avatar(account, url)
         return (await self.world.reload(account)).avatar_url
 
     def files(self) -> set[str]:
-        """Return the names of all files, also of those that are not complete."""
+        """Return the names of all files, including incomplete ones."""
         return {path.name for path in self.folder.rglob("*") if path.is_file()}
 
     async def names(self) -> set[str]:
@@ -122,17 +122,17 @@ class Pictures:
         return {row[0] for row in await self.world.rows("SELECT name FROM pictures")} - {""}
 
     async def sweep(self) -> None:
-        """Deletes what is due."""
+        """Delete what is due."""
         await self.media.delete_due()
 
 
 def pictures_of(world: World, tmp_path: Path) -> Pictures:
-    """Pictures in a folder of their own."""
+    """Return the picture service of a new store and folder."""
     return Pictures(world, tmp_path / "media")
 
 
 async def test_a_token_is_good_for_one_session_and_ten_minutes(tmp_path: Path) -> None:
-    """Signed, of one account, for a while; a token for a key permits no other key."""
+    """It is signed, for one account; a token for one key permits no other key."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -151,7 +151,7 @@ async def test_a_token_is_good_for_one_session_and_ten_minutes(tmp_path: Path) -
 
 
 async def test_an_upload_needs_a_session(tmp_path: Path) -> None:
-    """A banned account and an ended session upload nothing, and are not counted."""
+    """A banned account or an ended session uploads nothing, and is not counted."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         account = await world.account_id()
@@ -167,7 +167,7 @@ async def test_an_upload_needs_a_session(tmp_path: Path) -> None:
 
 
 async def test_a_session_that_ends_meanwhile(tmp_path: Path) -> None:
-    """A session that ends while the picture is drawn has uploaded nothing."""
+    """If the session ends while the picture is redrawn, nothing is stored."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -187,7 +187,7 @@ async def test_a_session_that_ends_meanwhile(tmp_path: Path) -> None:
 
 
 async def test_so_many_a_day(tmp_path: Path) -> None:
-    """The limit counts what is refused as well, and forgets what the server could not store."""
+    """The limit includes refused uploads, but not those that the server failed to store."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -209,7 +209,7 @@ async def test_so_many_a_day(tmp_path: Path) -> None:
 
 
 async def test_what_an_account_keeps(tmp_path: Path) -> None:
-    """The newest pictures and its avatar, however old; the files of others are deleted (X5)."""
+    """The newest pictures and the avatar stay; the files of others are deleted (X5)."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         account = await world.account_id()
@@ -230,7 +230,7 @@ async def test_what_an_account_keeps(tmp_path: Path) -> None:
 
 
 async def test_claims_are_bounded(tmp_path: Path) -> None:
-    """Avatars elsewhere that hold a key fill no table (X5)."""
+    """Avatar URLs elsewhere that contain a key fill no table (X5)."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         account = await world.account_id()
@@ -241,7 +241,7 @@ async def test_claims_are_bounded(tmp_path: Path) -> None:
 
 
 async def test_the_same_key_again(tmp_path: Path) -> None:
-    """Another picture with the same key replaces the first, whose file is deleted."""
+    """A second picture with the same key replaces the first, whose file is deleted."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -255,7 +255,7 @@ async def test_the_same_key_again(tmp_path: Path) -> None:
 
 
 async def test_a_crash_between_file_and_row(tmp_path: Path) -> None:
-    """The file that no row shows is deleted, and not before its upload could have ended."""
+    """The file without a row is deleted, but not before its upload could have ended."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -272,7 +272,7 @@ async def test_a_crash_between_file_and_row(tmp_path: Path) -> None:
 
 
 async def test_an_upload_that_takes_too_long(tmp_path: Path) -> None:
-    """What may have been deleted already is not shown."""
+    """A picture that may already be deleted is not shown."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -289,7 +289,7 @@ async def test_an_upload_that_takes_too_long(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_deleted(tmp_path: Path) -> None:
-    """It is tried again later, and the others are deleted meanwhile."""
+    """Its deletion is retried later, and the others are deleted meanwhile."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -323,14 +323,14 @@ async def test_erased_with_the_account(tmp_path: Path) -> None:
         assert pictures.files() == await pictures.names()
         assert await world.count("picture_removals") == 0
         assert await world.rows("SELECT holder FROM picture_keys") == [(other,)]
-        found = await pictures.media.find("a.png")  # the key is the other one's now
+        found = await pictures.media.find("a.png")  # the key belongs to the other account now
         assert found is not None
         assert {found.name} == pictures.files()
 
 
 @pytest.mark.one_engine
 async def test_addresses(tmp_path: Path) -> None:
-    """Every address of an own picture becomes its public one; another one of ours is refused."""
+    """Every URL of an own picture becomes its public one; another account's is refused."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         account = await world.account_id()
@@ -357,7 +357,7 @@ async def test_addresses(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_etags() -> None:
-    """The hash is the one that the upload service is known to return."""
+    """The hash is the one that the original upload service returns."""
     assert content_etag([]) == "Fto5o-5ea0sNMlW_75VgGJCv2AcJ"
     assert content_etag([b"\0" * 20, b"\0" * 20]).startswith("l")
 
@@ -373,7 +373,7 @@ async def test_modes_of_the_folder(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
-    """A short read is an error: its reader would otherwise wait for the rest for ever."""
+    """A short read is an error: its reader would otherwise wait for the rest forever."""
     files = LocalPictureFiles(tmp_path / "media")
     with files.spool() as spooled:
         spooled.write(b"pixels")
@@ -385,7 +385,7 @@ async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 async def test_the_name_of_a_deleted_file_is_nobodys_key(tmp_path: Path) -> None:
-    """An address that was given out shows its own picture or none."""
+    """A URL that was once issued shows its own picture or none."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         first, other = [await world.session(await world.account_id()) for _ in range(2)]
@@ -399,7 +399,7 @@ async def test_the_name_of_a_deleted_file_is_nobodys_key(tmp_path: Path) -> None
 
 @pytest.mark.one_engine
 def test_addresses_follow_a_public_url_that_is_set_later() -> None:
-    """What was stored without one is shown at it; addresses elsewhere stay (wire.md 8.4)."""
+    """Pictures stored without one are shown at it; URLs elsewhere stay (wire.md 8.4)."""
     account, name = AccountId(1_000_001), f"{'a' * 26}.png"
     before, after = PictureAddresses(""), PictureAddresses("https://lake.example/chat/")
     stored = before.address(name)
@@ -410,7 +410,7 @@ def test_addresses_follow_a_public_url_that_is_set_later() -> None:
 
 
 class SweptPictures:
-    """The pictures of one store, with a folder that is swept."""
+    """The picture service of one store, with the cleanup of its folder."""
 
     def __init__(self, world: World, pictures: Pictures, owner: str = "this store") -> None:
         self.world, self.pictures = world, pictures
@@ -418,7 +418,7 @@ class SweptPictures:
         self.sweep = PictureSweep(world.engine, world.clock, self.folders, owner)
 
     def put_file(self, name: str, age_seconds: float, folder: str = "") -> str:
-        """Write a file of a certain age; return its name."""
+        """Write a file of the given age; return its name."""
         path = self.pictures.folder / (folder or name[:2]) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"pixels")
@@ -426,12 +426,12 @@ class SweptPictures:
         return name
 
     def set_age(self, path: Path, age_seconds: float) -> None:
-        """Let a file be so old."""
+        """Set the age of a file."""
         written_at = self.world.clock.time - age_seconds
         os.utime(path, (written_at, written_at))
 
     async def upload(self) -> str:
-        """Upload a picture, long ago; return the name of its file."""
+        """Upload a picture, dated long ago; return the name of its file."""
         account = await self.world.account_id()
         await self.pictures.upload(await self.world.session(account), "a.png")
         name = (await self.pictures.names()).pop()
@@ -439,7 +439,7 @@ class SweptPictures:
         return name
 
     async def all_folders(self) -> int:
-        """Sweep every folder, swept ones too; return how many files were found."""
+        """Clean every folder, even finished ones; return how many files were found."""
         self.sweep = PictureSweep(
             *(self.world.engine, self.world.clock, self.folders, self.sweep.owner)
         )
@@ -453,7 +453,7 @@ STRAY, YOUNG, DRAFT = (f"{letter * 26}.png" for letter in "xyz")
 
 
 async def test_files_without_rows_are_deleted_after_a_week(tmp_path: Path) -> None:
-    """What a restored database does not know; never a young file, another one, or one in use."""
+    """Files unknown to a restored database are deleted; not recent, foreign or used ones."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         swept = SweptPictures(world, pictures)
@@ -466,7 +466,7 @@ async def test_files_without_rows_are_deleted_after_a_week(tmp_path: Path) -> No
         assert await swept.all_folders() == 2
         world.clock.time += GRACE_SECONDS - 60
         swept.set_age(pictures.folder / "yy" / YOUNG, 0)
-        assert await swept.all_folders() == 2  # and does not put it off
+        assert await swept.all_folders() == 2  # and does not delay the sweep
         await pictures.sweep()
         assert pictures.files() >= {STRAY, DRAFT}
         world.clock.time += 120
@@ -476,7 +476,7 @@ async def test_files_without_rows_are_deleted_after_a_week(tmp_path: Path) -> No
 
 
 async def test_a_file_whose_row_comes_back_stays(tmp_path: Path) -> None:
-    """As one that was being uploaded while a clock was wrong."""
+    """It may have been uploaded while a clock was wrong."""
     async with open_world(tmp_path / "db") as world:
         swept = SweptPictures(world, pictures := pictures_of(world, tmp_path))
         await swept.upload()
@@ -492,7 +492,7 @@ async def test_a_file_whose_row_comes_back_stays(tmp_path: Path) -> None:
 
 
 async def test_a_folder_of_another_store_is_left_alone(tmp_path: Path) -> None:
-    """Neither one that nothing of this store is in, nor one that another store has claimed."""
+    """A folder without any file of this store, or claimed by another one, is not cleaned."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         swept = SweptPictures(world, pictures)
@@ -506,7 +506,7 @@ async def test_a_folder_of_another_store_is_left_alone(tmp_path: Path) -> None:
 async def test_rows_without_files_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They stay, for the file may come back; the address is a 404 until then."""
+    """The row stays, because the file may return; until then the URL is a 404."""
     async with open_world(tmp_path / "db") as world:
         swept = SweptPictures(world, pictures := pictures_of(world, tmp_path))
         name = await swept.upload()
@@ -525,7 +525,7 @@ async def test_rows_without_files_are_reported(
 async def test_files_beyond_those_that_are_listed_are_not_missing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a very full folder only a part is looked at."""
+    """Only a part of a very full folder is read."""
     monkeypatch.setattr(media_sweep, "MAX_FILES_PER_FOLDER", 1)
     async with open_world(tmp_path / "db") as world:
         swept = SweptPictures(world, pictures_of(world, tmp_path))
@@ -533,7 +533,7 @@ async def test_files_beyond_those_that_are_listed_are_not_missing(
         account, other = await world.account_id(), f"{name[:2]}{'r' * 24}.png"
         await world.engine.run_transaction(lambda tx: put_picture(tx, account, "k", other, 6, 1))
         swept.put_file(other, 0)
-        await swept.all_folders()  # the folder is this store's from now on
+        await swept.all_folders()  # the folder belongs to this store from now on
         await swept.all_folders()
         await swept.sweep.run()
         assert "have no file" not in caplog.text

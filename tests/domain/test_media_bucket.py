@@ -1,7 +1,7 @@
-"""Objects of a bucket that no row names (wire.md 8.4): swept like the files of a folder.
+"""Cleanup of a bucket deletes objects without a row (wire.md 8.4), as in a folder.
 
-The story: a database was restored from a backup, and the bucket kept every picture of the month in
-between for good, also those of accounts that had asked to be erased.
+The story: a database was restored from a backup, and the bucket kept every picture of the
+month in between, even those of accounts that had requested erasure.
 """
 
 import io
@@ -33,7 +33,7 @@ FOREIGN = ("hupan-20261126T120000Z-abcdef.tar.gz.age", "xyz/photo.png", f"xy{'A'
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """Yield a server of the protocol."""
+    """Yield a server of the S3 protocol."""
     with bucket_server() as server:
         yield server
 
@@ -45,7 +45,7 @@ def bucket(server: ThreadedMotoServer, request: pytest.FixtureRequest) -> S3Buck
 
 
 class SweptBucket:
-    """The pictures of one store in a bucket."""
+    """The picture service of one store, with its bucket."""
 
     def __init__(self, world: World, bucket: S3Bucket, folder: Path, owner: str = "this") -> None:
         self.world = world
@@ -67,17 +67,17 @@ class SweptBucket:
         )
 
     def names(self) -> set[str]:
-        """Return all objects."""
+        """Return the names of all objects."""
         return {one.name for one in self.client.list_objects("", 10_000)}
 
     async def sweep(self, beginning: str = "xy") -> int:
-        """Sweep the names that begin so; return how many objects were found."""
+        """Clean the names with a prefix; return how many objects were found."""
         sweep = PictureSweep(self.world.engine, self.world.clock, self.files, self.owner)
         assert beginning in await self.files.list_folders()
-        return await sweep._sweep(beginning)  # noqa: SLF001 - one of a thousand rounds
+        return await sweep._sweep(beginning)  # noqa: SLF001 - one round of a thousand
 
     async def know(self, name: str) -> None:
-        """Add the row of a picture."""
+        """Insert the row of a picture."""
         account = await self.world.account_id()
         await self.world.engine.run_transaction(
             lambda tx: put_picture(tx, account, name, name, 1, 1)
@@ -91,7 +91,7 @@ SHA256_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 async def test_objects_without_rows_are_deleted_after_a_week(
     bucket: S3Bucket, tmp_path: Path
 ) -> None:
-    """Those with a row stay, and so does what is no picture or of another beginning (8.4)."""
+    """Objects with a row, other files and other prefixes stay (8.4)."""
     async with open_world(tmp_path / "db") as world:
         swept = SweptBucket(world, bucket, tmp_path)
         for name in (KNOWN, STRAY, f"zz{'a' * 24}.png", *FOREIGN):
@@ -99,7 +99,7 @@ async def test_objects_without_rows_are_deleted_after_a_week(
         await swept.know(KNOWN)
         everything = swept.names()
         world.clock.time = SystemClock().now() + MIN_AGE_SECONDS - 60
-        assert [await swept.sweep() for _ in range(2)] == [0, 0]  # claimed, but all is young
+        assert [await swept.sweep() for _ in range(2)] == [0, 0]  # claimed, but all young
         assert swept.names() == everything | {"owner"}
         world.clock.time += 120
         assert await swept.sweep() == 1
@@ -113,7 +113,7 @@ async def test_objects_without_rows_are_deleted_after_a_week(
 
 @pytest.mark.slow
 async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_path: Path) -> None:
-    """Neither one that nothing of this store is in, nor one that another store has claimed."""
+    """A bucket without any object of this store, or claimed by another one, is not cleaned."""
     async with open_world(tmp_path / "db") as world:
         swept = SweptBucket(world, bucket, tmp_path)
         world.clock.time = SystemClock().now() + 2 * MIN_AGE_SECONDS
@@ -126,7 +126,7 @@ async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_pat
         assert [await other.sweep() for _ in range(2)] == [0, 1]
         assert [await swept.sweep() for _ in range(2)] == [0, 0]
         await swept.files.delete("owner")
-        swept.files._claim(b"this")  # noqa: SLF001 - at the same moment as the other
+        swept.files._claim(b"this")  # noqa: SLF001 - at the same time as the other
         assert await swept.files.belongs_to("other", may_claim=False)
 
 
@@ -134,7 +134,7 @@ async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_pat
 async def test_long_lists_come_in_pages(
     bucket: S3Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of them, up to a bound; a service that forgets the prefix changes nothing (8.4)."""
+    """All pages are read, up to a maximum; a service that ignores the prefix is harmless (8.4)."""
     monkeypatch.setattr("hupan.store.s3_files._PAGE_OBJECTS", 3)
     async with open_world(tmp_path / "db") as world:
         swept = SweptBucket(world, bucket, tmp_path)
@@ -154,7 +154,7 @@ async def test_long_lists_come_in_pages(
 
 @pytest.mark.slow
 async def test_a_bucket_that_is_away_deletes_nothing(tmp_path: Path) -> None:
-    """It is an error of this round (wire.md 8.4)."""
+    """The round ends with an error (wire.md 8.4)."""
     async with open_world(tmp_path / "db") as world:
         gone = S3Bucket("http://127.0.0.1:1", "pictures", "us-east-1", "a", "b")
         with pytest.raises(OSError, match="does not answer"):

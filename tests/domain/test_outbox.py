@@ -1,7 +1,7 @@
-"""The courier: sure failures are tried again, unknown outcomes and old codes never are.
+"""The outbox worker retries certain failures, but no unknown outcome and no expired code.
 
 Notices collapse, are limited for each target, and use a part of the budget (security X4, A2).
-Codes leave before notices, however many of those wait (security X4).
+Codes are sent before notices, however many notices wait (security X4).
 """
 
 import asyncio
@@ -40,8 +40,8 @@ from tests.support.outbox import (
     LIFE_SECONDS,
     MAIL,
     PHONE,
-    HandClock,
     Hanging,
+    ManualClock,
     OutboxHarness,
     Sender,
     open_outbox,
@@ -53,7 +53,7 @@ from tests.support.stores import open_engine
 
 @pytest.mark.one_engine
 async def test_a_message_is_sent_once(tmp_path: Path) -> None:
-    """What was sent is gone from the outbox, and its code was opened for the sender alone."""
+    """A sent message leaves the outbox, and only the sender gets its decrypted code."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("012345")
@@ -64,7 +64,7 @@ async def test_a_message_is_sent_once(tmp_path: Path) -> None:
 
 
 async def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
-    """After a failure the next try comes after 4, then 8 seconds, under the same id."""
+    """The retries come after 4, then 8 seconds, with the same id."""
     sender = Sender(NotSent("down", is_retryable=True), NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
@@ -82,7 +82,7 @@ async def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
     ids=["refused", "unknown", "broken sender"],
 )
 async def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Exception) -> None:
-    """A refusal for good, an unknown outcome and a broken sender end a message (security R07)."""
+    """A permanent refusal, an unknown outcome and a broken sender end a message (security R07)."""
     sender = Sender(failure)
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
@@ -92,7 +92,7 @@ async def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Excepti
 
 
 async def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
-    """A code that has expired while its sender was down is of no use any more."""
+    """A code that expired while its sender was down is useless."""
     sender = Sender(NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
@@ -103,7 +103,7 @@ async def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
 
 
 async def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
-    """A code that waits for another try never leaves once a new one has replaced it."""
+    """A code that waits for a retry is not sent once a new one has replaced it."""
     sender = Sender(NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("111111")
@@ -115,7 +115,7 @@ async def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
 
 
 async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
-    """A message for an unknown address costs a row and a look, and reaches no sender (E2)."""
+    """A message for an unknown address costs a row and a read, and reaches no sender (E2)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put(purpose=DISCARD_PURPOSE)
@@ -124,8 +124,8 @@ async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
     assert sender.tries == 0
 
 
-async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
-    """Two servers on one outbox send each message once."""
+async def test_two_workers_share_without_doubles(tmp_path: Path) -> None:
+    """Two servers with one outbox send each message once."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         other = OutboxWorker(
@@ -139,7 +139,7 @@ async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
 
 
 async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
-    """A message that a killed server had taken keeps its lease; draining does not wait for it."""
+    """A message leased by a killed server keeps its lease; draining does not wait for it."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("111111")
@@ -158,7 +158,7 @@ async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
 
 
 async def test_many_drain_at_once(tmp_path: Path) -> None:
-    """Each finds its own message sent, more than leave at once, and they share their rounds."""
+    """Each caller finds its own message sent, though all exceed one batch; they share rounds."""
     sender = Sender()
     count = 3 * MAX_CODES_IN_FLIGHT
     async with open_outbox(tmp_path / "db", sender) as our:
@@ -174,7 +174,7 @@ async def test_many_drain_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
-    """An SMS leaves while the mail server hangs on as many mails as it is given (security R07)."""
+    """An SMS is sent while the mail server hangs on as many mails as it gets (security R07)."""
     mail, sms = Hanging(), Sender()
     async with open_engine(tmp_path / "db") as engine:
         our = OutboxHarness(engine, sms)
@@ -196,7 +196,7 @@ async def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
 async def test_stopping_sends_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_let_go: bool
 ) -> None:
-    """A send under way is waited for; one that must be cut is not begun again later."""
+    """A send in progress is awaited; an interrupted one is not repeated later."""
     monkeypatch.setattr("hupan.domain.outbox.MAX_STOP_SECONDS", 10.0 if is_let_go else 0.01)
 
     first, second = Hanging(), Sender()
@@ -215,7 +215,7 @@ async def test_stopping_sends_nothing_twice(
 
 
 async def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a sender that is down the oldest beyond ten thousand are forgotten (security R07)."""
+    """With a broken sender the oldest beyond ten thousand are dropped (security R07)."""
 
     class Down(Sender):
         async def send(self, message: Message) -> None:
@@ -250,13 +250,13 @@ LIMITS = NoticeLimits(first=(IN_ALL,), other=(OTHERS, IN_ALL))
 
 
 def budget(counts: MetricCounters | None = None) -> NoticeBudget:
-    """Four notices a day, two of them for those that come first."""
-    alarms = Alarms(counts or ignore_metric, HandClock())
+    """Return a budget of four notices a day, two of them for the first of a kind."""
+    alarms = Alarms(counts or ignore_metric, ManualClock())
     return NoticeBudget(StoredLimiter(enabled=True), {"email": LIMITS}, alarms)
 
 
 def person(number: int) -> ContactAddress:
-    """Return the e-mail address of a person by number."""
+    """Return the e-mail address of a user by number."""
     return ContactAddress("email", f"p{number}@example.com", f"p{number}@example.com")
 
 
@@ -267,7 +267,7 @@ async def all_sent(our: OutboxHarness, seconds: float = 0) -> None:
 
 
 async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
-    """A second one before the first has left says nothing new; other kinds and targets do (X4)."""
+    """A second one before the first is sent is dropped; other kinds and targets are not (X4)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         for _ in range(30):
@@ -287,7 +287,7 @@ async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
 
 
 async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path) -> None:
-    """A message in flight may have left before: the next change sends another (security A2)."""
+    """A message being sent may be gone already: the next change sends another (security A2)."""
     sender = Sender(NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.notify(CHANGED, MAIL)
@@ -311,7 +311,7 @@ async def test_a_target_gets_a_kind_some_times_a_day(tmp_path: Path) -> None:
             return len(sender.sent) - before
 
         assert await count_sent(CHANGED, 20, 60) == 5
-        assert await count_sent(RESET, 20, 60) == 5  # no kind uses another's up
+        assert await count_sent(RESET, 20, 60) == 5  # the kinds have separate limits
         assert await count_sent(SESSION_ENDED_NOTICE, 10, 60) == 1
         our.clock.time += HOUR
         assert await count_sent(SESSION_ENDED_NOTICE, 10, HOUR) == 2
@@ -321,7 +321,7 @@ async def test_a_target_gets_a_kind_some_times_a_day(tmp_path: Path) -> None:
 
 
 async def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
-    """Spellings share limits, but each gets a first notice: it may be another mailbox (A2, X11)."""
+    """Spellings share limits, but each gets a first notice: mailboxes may differ (A2, X11)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
@@ -333,7 +333,7 @@ async def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> No
 
 
 async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> None:
-    """Those beyond wait for the next day, and an alarm rings (security X4, C11)."""
+    """Excess notices wait for the next day, and an alert is raised (security X4, C11)."""
     counts = MetricCounters()
 
     sender = Sender()
@@ -345,7 +345,7 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
         assert len(sender.sent) == 4
         assert counts.counts_by_labels("alarms")[("notices-stopped",)] > 0
         for _ in range(3):
-            await our.put(to=MAIL)  # codes have a part of their own
+            await our.put(to=MAIL)  # codes have their own part
             await all_sent(our)
         assert [message.purpose for message in sender.sent[4:]] == ["code"] * 3
         await all_sent(our, DAY)
@@ -354,7 +354,7 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
 
 
 async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
-    """Minor notices, and the second of a kind, use half: the first of a kind leaves (A2, X4)."""
+    """Minor and repeated notices use half, so the first of a kind is sent (A2, X4)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender, budget()) as our:
         for number in range(50):
@@ -371,7 +371,7 @@ async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
 
 
 async def test_another_try_counts_once(tmp_path: Path) -> None:
-    """A notice that a server refuses for now uses the budget up once (security X4)."""
+    """A notice that a server refuses temporarily uses the budget once (security X4)."""
     sender = Sender(*(NotSent("later", is_retryable=True) for _ in range(6)))
     async with open_outbox(tmp_path / "db", sender, budget()) as our:
         for number in range(4):
@@ -387,7 +387,7 @@ SLOW_SECONDS = 3.0
 
 
 def addresses(number: int) -> list[ContactAddress]:
-    """Addresses, each of another person."""
+    """Return addresses, each of another user."""
     return [
         ContactAddress("email", f"c{at}@example.com", f"c{at}@example.com") for at in range(number)
     ]
@@ -396,7 +396,7 @@ def addresses(number: int) -> list[ContactAddress]:
 @pytest.mark.slow
 @pytest.mark.one_engine
 async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Path) -> None:
-    """A mail takes seconds and 10,000 notices wait: a code is taken within five seconds (X4)."""
+    """With slow mails and 10,000 waiting notices a code is sent within five seconds (X4)."""
     codes: list[str] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -434,12 +434,12 @@ async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_pa
 
 
 async def _until_any(codes: list[str]) -> None:
-    while not codes:  # noqa: ASYNC110 - the mail server's own list tells it
+    while not codes:  # noqa: ASYNC110 - only the mail server's list shows it
         await asyncio.sleep(0.01)
 
 
 async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> None:
-    """Notices hold two sends of a channel; codes still have all of theirs (X4)."""
+    """Notices use at most two sends of a channel; codes have all of theirs (X4)."""
     mail = Hanging()
     async with open_outbox(tmp_path / "db", mail) as our:
         await our.fill(50, FIRST_NOTICE_PRIORITY)
@@ -456,7 +456,7 @@ async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) 
 
 
 async def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -> None:
-    """Messages due together leave by priority, not by age (security X4)."""
+    """Messages due together are sent by priority, not by age (security X4)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.notify("notice-session-ended", MAIL)
@@ -478,7 +478,7 @@ async def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: P
 async def test_surplus_is_dropped_from_each_priority_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many notices, even of one second, push out no code and no notice before them (X4)."""
+    """Excess notices, even of one second, replace no code and no notice before them (X4)."""
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
 
     mail = Hanging()

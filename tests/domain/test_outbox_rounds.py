@@ -1,7 +1,7 @@
-"""How the outbox worker looks for messages: in shared rounds, and rarely on all machines.
+"""How the outbox worker finds messages: in shared rounds, and rarely on all nodes.
 
 All callers that wait until the outbox is empty share rounds. On a distributed database a listing
-asks each machine; a message of this process is read by its target alone.
+queries each node; a message of this process is read by its target alone.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ CALLERS = 24
 
 
 class SeenEngine:
-    """A store whose reads let others run, and which keeps every statement."""
+    """A store whose reads yield to other tasks, and which records every statement."""
 
     def __init__(self, engine: Database) -> None:
         self._engine = engine
@@ -54,7 +54,7 @@ class SeenEngine:
         return await self._engine.run_transaction(lambda tx: work(SeenTransaction(tx, self)))
 
     def remote(self) -> int:
-        """How many statements a coordinator would have sent since it was last asked."""
+        """Return how many statements a coordinator would have sent since the last call."""
         taken, self.statements = self.statements, []
         return sum(map(remote_statements, taken))
 
@@ -82,7 +82,7 @@ class SeenTransaction:
         return await self._tx.execute(sql, *values)
 
     async def lock_tables(self, *names: str) -> None:
-        """Hold off others."""
+        """Lock tables."""
         await self._tx.lock_tables(*names)
 
 
@@ -104,7 +104,7 @@ def distributed(our: OutboxHarness, sender: Sender | Hanging) -> Iterator[SeenEn
 
 
 async def test_waiting_callers_share_rounds(tmp_path: Path) -> None:
-    """Any number of waiting callers needs a round or two, not one each."""
+    """Any number of waiting callers needs one or two rounds, not one each."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         seen = SeenEngine(our.engine)
@@ -117,7 +117,7 @@ async def test_waiting_callers_share_rounds(tmp_path: Path) -> None:
 
 
 async def test_waiting_callers_see_all_that_was_due(tmp_path: Path) -> None:
-    """Each caller sees its message sent, with more than fit in flight and some added later."""
+    """Each caller sees its message sent, although more wait than fit and some come later."""
     sender = Sender()
     number = 2 * MAX_CODES_IN_FLIGHT + 1
     async with open_outbox(tmp_path / "db", sender) as our:
@@ -137,7 +137,7 @@ async def test_waiting_callers_see_all_that_was_due(tmp_path: Path) -> None:
 
 
 async def test_a_code_costs_few_remote_statements(tmp_path: Path) -> None:
-    """One to lease it and one to delete it; a listing of all machines comes once in a while."""
+    """A lease and a deletion are needed; a listing of all nodes is rare."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         with distributed(our, sender) as seen:
@@ -154,7 +154,7 @@ async def test_a_code_costs_few_remote_statements(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_what_others_left_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that ended has left a message: another one finds it when it next lists all."""
+    """The next listing finds a message of a process that has ended."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         left = our.messages
@@ -171,7 +171,7 @@ async def test_what_others_left_is_listed(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def test_a_message_that_is_not_yet_there_is_asked_for_again(tmp_path: Path) -> None:
-    """A round may come before the commit; and a retry comes at its time, not at a listing."""
+    """A round may precede the commit; a retry comes at its time, not at a listing."""
     sender = Sender(NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         with distributed(our, sender):
@@ -190,7 +190,7 @@ async def test_a_message_that_is_not_yet_there_is_asked_for_again(tmp_path: Path
 async def test_a_queue_is_listed_as_it_shrinks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More wait than are sent at a time: each slot that becomes free is used at once."""
+    """More wait than are sent at a time: each free slot is used at once."""
     sender = Hanging()
     number = 3 * MAX_CODES_IN_FLIGHT
     async with open_outbox(tmp_path / "db", sender) as our:
@@ -202,7 +202,7 @@ async def test_a_queue_is_listed_as_it_shrinks(
             our.worker.start()
             sender.go.set()
             async with asyncio.timeout(30):  # much less than to the next regular listing
-                while await our.waiting():  # noqa: ASYNC110 - the store tells nobody
+                while await our.waiting():  # noqa: ASYNC110 - the store sends no event
                     await asyncio.sleep(0.05)
             await our.worker.stop()
 
@@ -210,7 +210,7 @@ async def test_a_queue_is_listed_as_it_shrinks(
 async def test_surplus_is_dropped_there_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One count finds a kind with too many; then the oldest of that kind go."""
+    """One count finds a kind with too many; then the oldest of that kind are dropped."""
     assert MAX_QUEUED_MESSAGES > 5
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
     sender = Hanging()

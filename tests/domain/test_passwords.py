@@ -1,6 +1,6 @@
 """Password hashes: parameters, equal cost, bounded work (security P2, P4, P5, E2).
 
-Which new passwords are refused (security P1-P3).
+Weak new passwords are refused (security P1-P3).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ CHEAP = HashCost(memory_kib=8, passes=1)
 
 @pytest.fixture
 def pool() -> Iterator[PasswordHasher]:
-    """Two threads with the parameters of production."""
+    """Yield a pool of two threads with the parameters of production."""
     pool = PasswordHasher(HashCost(), threads=2)
     yield pool
     pool.close()
@@ -40,14 +40,14 @@ def pool() -> Iterator[PasswordHasher]:
 
 @pytest.fixture(scope="module")
 def cheap_pool() -> Iterator[PasswordHasher]:
-    """One thread with the smallest parameters."""
+    """Yield a pool of one thread with the smallest parameters."""
     pool = PasswordHasher(CHEAP, threads=1)
     yield pool
     pool.close()
 
 
 async def test_what_is_stored_has_its_parameters(pool: PasswordHasher) -> None:
-    """argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes (P4)."""
+    """A hash is argon2id, 19 MiB, two passes, one lane, with a salt of 16 bytes (P4)."""
     stored = await pool.hash("correct horse")
     match = re.fullmatch(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$([^$]+)\$[^$]+", stored)
     assert match is not None
@@ -66,7 +66,7 @@ def test_exact_bytes_count(cheap_pool: PasswordHasher, password: str) -> None:
 
 
 async def test_risen_parameters_ask_for_a_new_hash(pool: PasswordHasher) -> None:
-    """A hash made with other parameters is outdated, one of today's is not (P4)."""
+    """A hash with other parameters is outdated, a current one is not (P4)."""
     old = PasswordHasher(CHEAP, threads=1)
     assert pool.is_outdated(await old.hash("x"))
     assert not pool.is_outdated(await pool.hash("x"))
@@ -77,7 +77,7 @@ async def test_risen_parameters_ask_for_a_new_hash(pool: PasswordHasher) -> None
 async def test_an_unknown_account_costs_as_much_as_a_known_one(
     pool: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a hash, one verification of the same parameters is done, and fails (E2)."""
+    """Without a hash, one verification with the same parameters runs and fails (E2)."""
     seen: list[str] = []
     matches = HashProcess.verify
 
@@ -95,7 +95,7 @@ async def test_an_unknown_account_costs_as_much_as_a_known_one(
 
 @pytest.mark.slow
 async def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
+    """Beyond the threads and eight waiters for each, or after the timeout, it is Busy (P5)."""
     pool = PasswordHasher(CHEAP, threads=1)
 
     async def verify(at: int) -> bool:
@@ -138,7 +138,7 @@ def is_weak(password: str, *words: str) -> bool:
 
 
 def test_common_passwords(subtests: pytest.Subtests) -> None:
-    """Leaked ones, words in disguise, Pinyin names, dates, numbers, rows of keys are refused."""
+    """Leaked ones, disguised words, Pinyin names, dates, numbers and key rows are refused."""
     for password in [
         *("password", "12345678", "iloveyou", "PASSWORD", "Password1!", "p@ssw0rd123"),
         *("Dragon2024", "!monkey!", "2024football", "letmein-1", "passwordpassword"),
@@ -161,7 +161,7 @@ def test_common_passwords(subtests: pytest.Subtests) -> None:
     ],
 )
 def test_other_forms_of_the_same_letters(password: str) -> None:
-    """A common password stays one in full width, in circles or in bold (security P3)."""
+    """Full-width, circled and bold forms of a common password are refused (security P3)."""
     assert is_weak(password)
 
 
@@ -174,15 +174,15 @@ def test_other_forms_of_the_same_letters(password: str) -> None:
     ],
 )
 def test_decent_passwords(password: str) -> None:
-    """Nothing is asked of the characters, and several words are not one (security P2)."""
+    """No kinds of characters are required, and several words are accepted (security P2)."""
     assert not is_weak(password)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_false_alarms(name: str) -> None:
-    """Of four thousand random passwords of nine characters at most one in a thousand is lost."""
-    dice = random.Random(name)  # noqa: S311 - a test repeats itself
+    """At most one in a thousand of four thousand random 9-character passwords is refused."""
+    dice = random.Random(name)  # noqa: S311 - a repeatable test
     made = ("".join(dice.choices(ALPHABETS[name], k=9)) for _ in range(4_000))
     assert sum(map(is_weak, made)) <= 4
 
@@ -190,8 +190,8 @@ def test_false_alarms(name: str) -> None:
 @pytest.mark.parametrize(("length", "passes"), [(7, False), (8, True), (128, True), (256, True)])
 @pytest.mark.parametrize("piece", ["x7Qr~k2V", "湖é🌊𠀀ßñ柳畔"])
 def test_length(piece: str, length: int, *, passes: bool) -> None:
-    """Code points count: eight are enough and hundreds are taken (security P1)."""
-    dice = random.Random(length)  # noqa: S311 - a test repeats itself
+    """Code points count: eight are enough and hundreds are accepted (security P1)."""
+    dice = random.Random(length)  # noqa: S311 - a repeatable test
     password = "".join(dice.choices(piece, k=length))
     if passes:
         STRENGTH.check(password)
@@ -203,8 +203,8 @@ def test_length(piece: str, length: int, *, passes: bool) -> None:
 
 @pytest.mark.parametrize(("piece", "most"), [("x7Qr~k2V", 1024), ("é", 512), ("湖", 341)])
 def test_as_long_as_what_is_hashed(piece: str, most: int) -> None:
-    """1,024 bytes are taken, one more is refused by the field's name (security P1)."""
-    text = "".join(random.Random(1).choices(piece + "aß", k=most))  # noqa: S311 - a test repeats itself
+    """1,024 bytes are accepted, one more is refused by the field's name (security P1)."""
+    text = "".join(random.Random(1).choices(piece + "aß", k=most))  # noqa: S311 - a repeatable test
     room = 1024 - len(text.encode())
     longest = text + "7" * room if room >= 0 else text.encode()[:1024].decode(errors="ignore")
     STRENGTH.check(longest)
@@ -213,13 +213,13 @@ def test_as_long_as_what_is_hashed(piece: str, most: int) -> None:
 
 
 def test_what_is_no_text() -> None:
-    """What a terminal of another encoding handed over is refused and not stored (P1)."""
+    """Invalid Unicode from a terminal of another encoding is refused and not stored (P1)."""
     with pytest.raises(InvalidField, match="password"):
         STRENGTH.check("gr\udcfcn-wie-gras-und-laub")
 
 
 def test_the_profile_of_fifteen() -> None:
-    """The least length is a setting (security P1)."""
+    """The minimum length is a setting (security P1)."""
     strict = PasswordPolicy(load_common_passwords(), PasswordRules(15))
     with pytest.raises(PasswordTooShort):
         strict.check("fourteen signs")
@@ -236,7 +236,7 @@ def test_the_profile_of_fifteen() -> None:
     ],
 )
 def test_words_of_the_context(password: str, words: tuple[str, ...]) -> None:
-    """Product, host, name, number and address: without them too little is left (security P3)."""
+    """Product, host, name, number or address plus too little is refused (security P3)."""
     assert is_weak(password, *words)
 
 
@@ -248,13 +248,13 @@ def test_words_of_the_context(password: str, words: tuple[str, ...]) -> None:
     ],
 )
 def test_words_next_to_enough_else(password: str, words: tuple[str, ...]) -> None:
-    """A password may contain such a word if the rest is strong enough; short words do not count."""
+    """A password may contain such a word if the rest is strong; short words are ignored."""
     assert not is_weak(password, *words)
 
 
 @given(st.text(min_size=8, max_size=128))
 def test_any_text_is_judged(password: str) -> None:
-    """For any characters the answer is yes or no (security P2)."""
+    """Any characters give a yes or a no (security P2)."""
     is_weak(password, password[:3], "用户1000001")
 
 
@@ -268,6 +268,6 @@ def test_the_filter_misses_nothing(entries: set[str]) -> None:
 
 @pytest.mark.slow
 def test_the_filter_is_seldom_wrong() -> None:
-    """Of a hundred thousand texts that are no entries it takes at most 20 for one."""
+    """At most 20 of a hundred thousand texts that are not in the list match."""
     common = load_common_passwords()
     assert sum(f"no entry {number}" in common for number in range(100_000)) <= 20

@@ -1,4 +1,4 @@
-"""Personal data, and what of it others see (wire.md 4, security D4)."""
+"""Personal data, and what others see of it (wire.md 4, security D4)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ WHOLE = PersonalDataUpdate(
     location_code="110101",
 )
 KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区", "110101", NOW)
-# What is shown to no one is not read for others: the place's number, and when it all was saved.
+# Data that is shown to no one is not read for others: the place's number, and the edit time.
 TOLD_TO_OTHERS = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区")
 HIDDEN = PrivacyChoice(
     birthday=False, address=False, last_active=False, country=False, search=False
@@ -45,13 +45,13 @@ STRANGER = AccountId(9_999_999)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 def keeper(world: World) -> PersonalDataService:
-    """Return the service that saves."""
+    """Return the service that stores personal data."""
     return PersonalDataService(world.engine, world.clock)
 
 
@@ -71,7 +71,7 @@ def viewer_of(account: AccountId) -> Viewer:
 async def seen(
     world: World, account: Account, viewer: AccountId | None, shown: VisibleFields
 ) -> Profile:
-    """What a viewer sees on a server that shows this by default."""
+    """Return what a viewer sees on a server with this default."""
     privacy = Privacy(world.engine, shown)
     profiles = Profiles(world.engine, world.clock, DayCalendar(SHANGHAI), privacy)
     looks = None if viewer is None else viewer_of(viewer)
@@ -86,7 +86,7 @@ async def test_a_fresh_account_has_no_data(world: World) -> None:
 
 
 async def test_the_last_sign_in_is_that_of_any_device(world: World) -> None:
-    """Also of one that came before the session that asks."""
+    """The last sign-in may precede the calling session."""
     account = await world.account()
     for device, at in (("a", NOW + 10), ("b", NOW + 30), ("c", NOW + 20)):
         session = Session(account.id, device.encode(), device, "web", at, at)
@@ -109,7 +109,7 @@ async def test_the_last_sign_in_is_that_of_any_device(world: World) -> None:
 async def test_what_is_not_given_stays(
     world: World, edit: PersonalDataUpdate, changed: dict[str, object]
 ) -> None:
-    """An edit of some values leaves all others, "" and 0 take a value back."""
+    """An edit of some values keeps all others; "" and 0 clear a value."""
     account = await account_with_data(world)
     world.clock.time += 60
     await keeper(world).save(account.id, edit)
@@ -124,7 +124,7 @@ async def test_what_is_not_given_stays(
 
 
 async def test_an_empty_edit_is_none(world: World) -> None:
-    """Not even the time of saving changes."""
+    """The time of the last edit stays unchanged."""
     account = await account_with_data(world)
     world.clock.time += 60
     await keeper(world).save(account.id, PersonalDataUpdate())
@@ -132,7 +132,7 @@ async def test_an_empty_edit_is_none(world: World) -> None:
 
 
 async def test_parallel_edits_of_different_values_all_stay(world: World) -> None:
-    """No edit takes back what another one saved at the same time."""
+    """Concurrent edits do not overwrite each other's values."""
     account = await world.account()
     parts = [
         PersonalDataUpdate(introduction=WHOLE.introduction, gender=WHOLE.gender),
@@ -169,7 +169,7 @@ async def test_parallel_edits_of_different_values_all_stay(world: World) -> None
 async def test_what_cannot_be_is_named_and_nothing_saved(
     world: World, edit: PersonalDataUpdate, field: str
 ) -> None:
-    """One bad value refuses the whole edit."""
+    """One invalid value refuses the whole edit."""
     account = await account_with_data(world)
     with pytest.raises(InvalidField) as refusal:
         await keeper(world).save(account.id, edit)
@@ -179,7 +179,7 @@ async def test_what_cannot_be_is_named_and_nothing_saved(
 
 @pytest.mark.parametrize("viewer", [None, STRANGER])
 async def test_all_is_shown_without_a_choice(world: World, viewer: AccountId | None) -> None:
-    """A server that shows all shows all of an account without a choice."""
+    """If the server shows all by default, it shows all of an account without a choice."""
     account = await account_with_data(world)
     profile = await seen(world, account, viewer, VisibleFields())
     assert profile.data == TOLD_TO_OTHERS
@@ -189,7 +189,7 @@ async def test_all_is_shown_without_a_choice(world: World, viewer: AccountId | N
 @pytest.mark.parametrize("viewer", [None, STRANGER])
 @pytest.mark.parametrize("by", ["the account", "the server"])
 async def test_what_is_hidden_is_not_there(world: World, viewer: AccountId | None, by: str) -> None:
-    """Birthday, place, last activity and country go; the introduction and gender stay."""
+    """Birthday, place, last activity and country are hidden; introduction and gender stay."""
     account = await account_with_data(world)
     if by == "the account":
         await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
@@ -200,7 +200,7 @@ async def test_what_is_hidden_is_not_there(world: World, viewer: AccountId | Non
 
 
 async def test_the_owner_sees_all(world: World) -> None:
-    """What one hides, one hides from others."""
+    """Hidden data is only hidden from others."""
     account = await account_with_data(world)
     await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
     profile = await seen(world, account, account.id, NOTHING_SHOWN)
@@ -210,7 +210,7 @@ async def test_the_owner_sees_all(world: World) -> None:
 
 @pytest.mark.parametrize("part", PrivacyChoice.__struct_fields__)
 def test_a_choice_goes_before_the_servers_setting(world: World, part: str) -> None:
-    """Each part by itself, in both directions; None follows the server."""
+    """Each part is independent, in both directions; None follows the server."""
     privacy = Privacy(world.engine, NOTHING_SHOWN)
     shown = privacy.visible_fields(PrivacyChoice(**{part: True}))
     assert {name for name in VisibleFields.__struct_fields__ if getattr(shown, name)} == {part}

@@ -1,4 +1,4 @@
-"""Connected accounts: in which process, and for how long that counts (wire.md 8.1).
+"""Which process has a connected account, and for how long that counts (wire.md 8.1).
 
 A killed process leaves no account connected; an account has up to ten sockets (security X5).
 """
@@ -28,22 +28,22 @@ from tests.support.world import World, open_world
 
 
 class Link:
-    """A socket that writes down how it was closed."""
+    """A socket that records how it was closed."""
 
     def __init__(self) -> None:
         self.closed = ""
         self.messages: list[bytes] = []
 
     def end(self) -> None:
-        """Its session has ended."""
+        """End because the session ended."""
         self.closed = "ended"
 
     def give_way(self) -> None:
-        """Close as surplus, since the account has too many."""
+        """Close because the account has too many sockets."""
         self.closed = "surplus"
 
     def pass_on(self, message: bytes) -> None:
-        """A draft."""
+        """Record a draft."""
         self.messages.append(message)
 
 
@@ -66,7 +66,7 @@ class Process:
         )
 
     async def connect(self, token: str) -> tuple[Link, Connection]:
-        """Log a socket in."""
+        """Log in a socket."""
         link = Link()
         return link, await self.presence.log_in(link, token, None)
 
@@ -76,14 +76,14 @@ class Process:
         await self.presence.run_round()
 
     async def settle(self) -> None:
-        """Read what ended, and let the look-ups run."""
+        """Read ended sessions, and let the look-ups run."""
         await self.feed.poll()
         for _ in range(20):
             await asyncio.sleep(0.005)
 
 
 async def close(*processes: Process) -> None:
-    """Close their stores."""
+    """Close the stores."""
     for process in processes:
         await process.engine.close()
 
@@ -94,13 +94,13 @@ async def token_hash(world: World, token: str) -> bytes:
 
 
 async def set_alive(world: World, number: int, ago_ms: int) -> None:
-    """Let a process have lived so long ago for the last time."""
+    """Set the last sign of life of a process to some time ago."""
     sql = "UPDATE socket_processes SET alive_at = alive_at - ?2 WHERE process = ?1"
     await world.engine.run_transaction(lambda tx: tx.execute(sql, number, ago_ms))
 
 
 async def test_other_processes_see_connections(tmp_path: Path) -> None:
-    """Other processes see the time of the connection until it ends; its own sees it at once."""
+    """Others see the time of the connection until it ends; its own process sees it at once."""
     async with open_world(tmp_path / "hupan.db") as world:
         one, two = (Process(world, tmp_path / "hupan.db", number) for number in (1, 2))
         account = await world.account_id()
@@ -123,7 +123,7 @@ async def test_other_processes_see_connections(tmp_path: Path) -> None:
 
 
 async def test_a_socket_that_comes_and_goes_is_never_written(tmp_path: Path) -> None:
-    """What is over before the round costs the store nothing."""
+    """A connection that ends before the round costs the store nothing."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         token = await world.sign_in(await world.account_id())
@@ -136,7 +136,7 @@ async def test_a_socket_that_comes_and_goes_is_never_written(tmp_path: Path) -> 
 
 
 async def test_a_killed_process_has_no_connections(tmp_path: Path) -> None:
-    """Its rows count for some time, and are deleted after some more."""
+    """Its rows count for some time, and are deleted later."""
     async with open_world(tmp_path / "hupan.db") as world:
         killed, next_one = (Process(world, tmp_path / "hupan.db", number) for number in (1, 2))
         account = await world.account_id()
@@ -168,7 +168,7 @@ async def test_a_process_that_stops_takes_its_rows_along(tmp_path: Path) -> None
 
 
 async def test_an_account_has_ten_sockets_over_all_processes(tmp_path: Path) -> None:
-    """One more closes the oldest, wherever it is (security X5)."""
+    """One more closes the oldest, in any process (security X5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         processes = [Process(world, tmp_path / "hupan.db", number) for number in (1, 2, 3)]
         token = await world.sign_in(await world.account_id())
@@ -188,7 +188,7 @@ async def test_an_account_has_ten_sockets_over_all_processes(tmp_path: Path) -> 
 
 
 async def test_within_one_process_the_eleventh_closes_the_oldest_at_once(tmp_path: Path) -> None:
-    """Without a look at the store."""
+    """The store is not read."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         token = await world.sign_in(await world.account_id())
@@ -198,13 +198,13 @@ async def test_within_one_process_the_eleventh_closes_the_oldest_at_once(tmp_pat
 
 
 async def sign_out(world: World, account: AccountId, token: str) -> None:
-    """As the owner."""
+    """Sign out as the owner."""
     del account
     await world.sessions.logout((await world.caller(token)).session)
 
 
 async def ban(world: World, account: AccountId, token: str) -> None:
-    """As an operator."""
+    """Ban as an operator."""
     del token
     await world.bans.ban(account, "spam")
 
@@ -214,7 +214,7 @@ async def ban(world: World, account: AccountId, token: str) -> None:
 async def test_the_end_of_a_session_closes_its_sockets(
     tmp_path: Path, way: Callable[[World, AccountId, str], Awaitable[None]]
 ) -> None:
-    """In every process, and no other socket of the account or of others (security T6)."""
+    """This applies in every process, and to no other session (security T6)."""
     async with open_world(tmp_path / "hupan.db") as world:
         processes = [Process(world, tmp_path / "hupan.db", number) for number in (1, 2)]
         account = await world.account_id()
@@ -231,7 +231,7 @@ async def test_the_end_of_a_session_closes_its_sockets(
 
 
 async def test_an_end_of_the_past_closes_no_later_login(tmp_path: Path) -> None:
-    """A past ban ended the sockets of that time, not those of a later login."""
+    """A past ban ended the sockets of its time, not those of a later login."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         account = await world.account_id()
@@ -281,7 +281,7 @@ async def test_an_invalid_token_connects_nothing(tmp_path: Path) -> None:
 async def test_what_could_not_be_written_is_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the store is away sockets stay, and come and go; in the end the rows are right."""
+    """While the store is away sockets stay, come and go; in the end the rows are right."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         account = await world.account_id()

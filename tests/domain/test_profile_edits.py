@@ -1,4 +1,4 @@
-"""Changing nickname and avatar, and what the first change is worth (wire.md 4)."""
+"""Changes of nickname and avatar, and the reward for the first one (wire.md 4)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ PICTURE = "https://img.example.com/a.png"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -32,13 +32,13 @@ def edits(world: World, rules: ProfileEditRules = REWARDED) -> ProfileEdits:
 
 
 async def rewards(world: World, account: AccountId) -> list[tuple[CoinType, str, int]]:
-    """Type, reason and cents of every entry, oldest first."""
+    """Return type, reason and cents of every entry, oldest first."""
     page = await world.coins.list_page(account, size=100, page=1)
     return [(entry.typ, entry.reason, entry.change_cents) for entry in reversed(page.entries)]
 
 
 async def test_changes_are_counted(world: World) -> None:
-    """name_id and avatar_id count changes; the same value again is none."""
+    """name_id and avatar_id count changes; the same value again does not count."""
     account = (await world.account()).id
     for name in ("湖", "湖", " 湖 ", "畔", "湖"):
         await edits(world).change_nickname(account, name)
@@ -50,7 +50,7 @@ async def test_changes_are_counted(world: World) -> None:
 
 
 async def test_the_first_change_of_each_is_rewarded_once(world: World) -> None:
-    """Entries of type 4, one for the nickname and one for the avatar."""
+    """Nickname and avatar each get one entry of type 4."""
     account = (await world.account()).id
     for name in ("湖", "畔", "湖"):
         await edits(world).change_nickname(account, name)
@@ -63,7 +63,7 @@ async def test_the_first_change_of_each_is_rewarded_once(world: World) -> None:
 
 
 async def test_parallel_first_changes_are_rewarded_once(world: World) -> None:
-    """Twenty at once: one reward."""
+    """Twenty concurrent changes get one reward."""
     account = (await world.account()).id
     service = edits(world)
     await asyncio.gather(*(service.change_nickname(account, f"湖{number}") for number in range(20)))
@@ -72,7 +72,7 @@ async def test_parallel_first_changes_are_rewarded_once(world: World) -> None:
 
 
 async def test_keeping_the_first_name_is_no_change(world: World) -> None:
-    """Sending the name that one has is worth nothing, and leaves the reward for later."""
+    """Sending the current name gets no reward, and does not use it up."""
     account = await world.account()
     await edits(world).change_nickname(account.id, account.name)
     assert await rewards(world, account.id) == []
@@ -89,8 +89,8 @@ async def test_a_later_change_is_not_rewarded(world: World) -> None:
     assert await rewards(world, account) == []
 
 
-async def test_a_full_purse_does_not_stop_a_change(world: World) -> None:
-    """The name changes, the coins that have no room are not given."""
+async def test_a_full_balance_does_not_stop_a_change(world: World) -> None:
+    """The name changes, the coins that do not fit are not granted."""
     account = (await world.account()).id
     await world.coins.change(
         CoinChange(
@@ -107,7 +107,7 @@ async def test_a_full_purse_does_not_stop_a_change(world: World) -> None:
 
 
 async def test_what_is_refused_changes_nothing(world: World) -> None:
-    """The name, the avatar and the counts stay, and nothing is given."""
+    """The name, the avatar and the counts stay, and no coins are granted."""
     account = await world.account()
     listed = ProfileEditRules(avatar_hosts=("cdn.example",), first_avatar_cents=200)
     with pytest.raises(InvalidField, match="name"):

@@ -38,7 +38,7 @@ async def owners(world: World) -> list[AccountId | None]:
 
 
 def test_it_restores_and_revokes(tmp_path: Path) -> None:
-    """The old number is back, the new one free; sessions since, and the thief's, have ended."""
+    """The old number is back, the new one free; later sessions and the thief's have ended."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD, email="a@example.com")
@@ -64,7 +64,7 @@ def test_it_restores_and_revokes(tmp_path: Path) -> None:
 
 
 def test_both_sides_are_notified(tmp_path: Path) -> None:
-    """The owner before and the owner after get one notice each."""
+    """The old and the new owner get one notice each."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD, email="a@example.com")
@@ -78,7 +78,7 @@ def test_both_sides_are_notified(tmp_path: Path) -> None:
 
 
 def test_codes_of_both_die(tmp_path: Path) -> None:
-    """No code that was sent before the undoing serves after it (security D1)."""
+    """No code sent before the undo works afterwards (security D1)."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -92,7 +92,7 @@ def test_codes_of_both_die(tmp_path: Path) -> None:
 
 
 def test_seven_days(tmp_path: Path) -> None:
-    """After seven days it is too late, and the numbers are forgotten."""
+    """After seven days the undo is refused, and the numbers are deleted."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -111,7 +111,7 @@ def test_seven_days(tmp_path: Path) -> None:
 
 
 def test_an_earlier_change_undoes_later_ones(tmp_path: Path) -> None:
-    """Going back before the first of two changes undoes both; nothing is undone twice."""
+    """Undoing the first of two changes undoes both; nothing is undone twice."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -128,7 +128,7 @@ def test_an_earlier_change_undoes_later_ones(tmp_path: Path) -> None:
 
 
 def test_the_last_of_two_changes(tmp_path: Path) -> None:
-    """Undoing the second of two changes leaves the first one standing."""
+    """Undoing the second of two changes keeps the first."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -144,7 +144,7 @@ def test_the_last_of_two_changes(tmp_path: Path) -> None:
 
 
 def test_a_number_that_is_free_again(tmp_path: Path) -> None:
-    """A number of another account is not taken; once that account left it, it is restored."""
+    """A number in use by another account is not taken; once it is free, it is restored."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -163,7 +163,7 @@ def test_a_number_that_is_free_again(tmp_path: Path) -> None:
 
 
 def test_a_first_binding(tmp_path: Path) -> None:
-    """Undoing one leaves nothing bound; the other contact stays."""
+    """Nothing is bound afterwards; the other contact stays."""
 
     async def scenario(world: World) -> None:
         account = await world.account(email="a@example.com")
@@ -178,7 +178,7 @@ def test_a_first_binding(tmp_path: Path) -> None:
 
 
 def test_a_number_with_a_new_owner(tmp_path: Path) -> None:
-    """It stays with its new owner, and nothing at all changes."""
+    """It stays with its new owner, and nothing changes."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -193,7 +193,7 @@ def test_a_number_with_a_new_owner(tmp_path: Path) -> None:
 
 
 def test_back_by_hand(tmp_path: Path) -> None:
-    """After a change back by hand the sessions of that time can still be ended."""
+    """After a manual change back the sessions of that time can still be ended."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -209,7 +209,7 @@ def test_back_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("account", "error"), [(0, TooLateToUndo), (99, UnknownUser)])
 def test_nothing_to_undo(tmp_path: Path, account: int, error: type[Exception]) -> None:
-    """An account or a change that is not there is a refusal."""
+    """A missing account or change is refused."""
 
     async def scenario(world: World) -> None:
         made = await world.account(phone=OLD)

@@ -1,4 +1,4 @@
-"""Redrawn uploads: the corpus of harmful and odd pictures (security U3)."""
+"""Redrawn uploads: the corpus of harmful and unusual pictures (security U3)."""
 
 import asyncio
 import contextlib
@@ -70,7 +70,7 @@ BROKEN = {
 
 
 def with_metadata(kind: str) -> bytes:
-    """Return a picture with everything that a file can carry besides its pixels."""
+    """Return a picture with every kind of metadata."""
     image = Image.new("RGB", (40, 30), "teal")
     exif = Image.Exif()
     exif[0x010E] = exif[0x9286] = SECRET.decode()
@@ -86,14 +86,14 @@ def with_metadata(kind: str) -> bytes:
 
 
 def animated(kind: str) -> bytes:
-    """Two frames, the first of them red."""
+    """Return two frames, the first of them red."""
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     return encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
 
 
 @pytest.fixture(scope="module")
 def redrawer() -> Iterator[Redrawer]:
-    """One process for all tests of this file."""
+    """Yield one process for all tests of this file."""
     redrawer = Redrawer()
     yield redrawer
     redrawer.close()
@@ -111,7 +111,7 @@ async def redraw(redrawer: Redrawer, data: bytes) -> tuple[DrawnPicture, bytes]:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_the_pixels_stay(redrawer: Redrawer, kind: str) -> None:
-    """Size and format are those of the upload, and the colours nearly."""
+    """Size and format are those of the upload, and the colours are close."""
     drawn, data = await redraw(redrawer, picture(kind, "orange", (300, 200)))
     image = decode(data)
     assert (drawn.width, drawn.height, drawn.size) == (300, 200, len(data))
@@ -122,7 +122,7 @@ async def test_the_pixels_stay(redrawer: Redrawer, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_metadata_are_gone(redrawer: Redrawer, kind: str) -> None:
-    """Neither EXIF nor XMP, profiles, comments and texts are in what is stored (14.2.8)."""
+    """The stored picture has no EXIF, XMP, profiles, comments or texts (14.2.8)."""
     uploaded = with_metadata(kind)
     assert SECRET in uploaded or kind == "PNG"
     _, data = await redraw(redrawer, uploaded)
@@ -133,7 +133,7 @@ async def test_metadata_are_gone(redrawer: Redrawer, kind: str) -> None:
 
 
 async def test_a_photo_stands_upright(redrawer: Redrawer) -> None:
-    """The orientation is applied before the metadata that hold it are dropped."""
+    """The orientation is applied before its metadata is removed."""
     exif = Image.Exif()
     exif[0x0112] = 6
     drawn, data = await redraw(
@@ -147,7 +147,7 @@ async def test_a_photo_stands_upright(redrawer: Redrawer) -> None:
     [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "P"), ("RGBA", "RGBA"), ("I;16", "L")],
 )
 async def test_every_mode_of_png(redrawer: Redrawer, mode: str, expected: str) -> None:
-    """Transparency and a palette stay; 16 bits are drawn out."""
+    """Transparency and a palette stay; 16 bits are reduced."""
     _, data = await redraw(redrawer, encode(Image.new(mode, (20, 20)), "PNG"))
     assert decode(data).mode == expected
 
@@ -161,7 +161,7 @@ async def test_transparency_of_a_palette(redrawer: Redrawer) -> None:
 
 @pytest.mark.slow
 async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
-    """Drawn out it would be too large, though neither the upload nor its number of pixels is."""
+    """Redrawn it would be too large, although upload and pixel count are within bounds."""
     pixels = random.Random(14).randbytes(2048 * 4096)  # noqa: S311 - a test's pixels
     nibbles = bytes(level & 15 for level in pixels)
     image = Image.frombytes("P", (2048, 4096), nibbles)
@@ -173,7 +173,7 @@ async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
 
 @pytest.mark.slow
 async def test_a_drawing_that_is_too_large(redrawer: Redrawer) -> None:
-    """It is refused for its size, not as broken."""
+    """The refusal is about its size, not about a broken picture."""
     pixels = random.Random(14).randbytes(3 * 2400 * 2400)  # noqa: S311 - a test's pixels
     image = Image.frombytes("RGB", (2400, 2400), pixels)
     with pytest.raises(PictureTooLarge):
@@ -181,14 +181,14 @@ async def test_a_drawing_that_is_too_large(redrawer: Redrawer) -> None:
 
 
 async def test_print_colours(redrawer: Redrawer) -> None:
-    """A JPEG of four inks becomes one of three colours."""
+    """A CMYK JPEG becomes an RGB one."""
     _, data = await redraw(redrawer, encode(Image.new("CMYK", (20, 20)), "JPEG"))
     assert decode(data).mode == "RGB"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 async def test_of_an_animation_the_first_frame(redrawer: Redrawer, kind: str) -> None:
-    """One frame is stored, the first."""
+    """Only the first frame is stored."""
     uploaded = animated(kind)
     assert getattr(decode(uploaded), "n_frames", 1) == 2
     _, data = await redraw(redrawer, uploaded)
@@ -204,14 +204,14 @@ async def test_of_an_animation_the_first_frame(redrawer: Redrawer, kind: str) ->
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_a_polyglot_loses_its_other_half(redrawer: Redrawer, kind: str, tail: bytes) -> None:
-    """What stands behind the pixels is not drawn."""
+    """Content after the pixels is removed."""
     _, data = await redraw(redrawer, picture(kind) + tail)
     assert tail not in data
     assert decode(data).size == (64, 48)
 
 
 async def test_a_polyglot_in_a_comment(redrawer: Redrawer) -> None:
-    """A script that hides in the metadata is not drawn."""
+    """A script in the metadata is removed."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", HTML.decode())
     _, data = await redraw(redrawer, encode(Image.new("RGB", (9, 9)), "PNG", pnginfo=text))
@@ -220,14 +220,14 @@ async def test_a_polyglot_in_a_comment(redrawer: Redrawer) -> None:
 
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_another_kind_is_refused(redrawer: Redrawer, name: str) -> None:
-    """The kind is found by content, not by the file's name."""
+    """The kind is detected by content, not by the file's name."""
     with pytest.raises(UnknownPictureKind):
         await redraw(redrawer, OTHER_KINDS[name])
 
 
 @pytest.mark.parametrize("size", [(4097, 1), (1, 4097), (2**31 - 1, 2**31 - 1), (50_000, 50_000)])
 async def test_too_many_pixels(redrawer: Redrawer, size: tuple[int, int]) -> None:
-    """The size is known before a pixel is decoded."""
+    """The size is checked before a pixel is decoded."""
     with pytest.raises(PictureTooLarge):
         await redraw(redrawer, png(*size))
 
@@ -235,7 +235,7 @@ async def test_too_many_pixels(redrawer: Redrawer, size: tuple[int, int]) -> Non
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 async def test_a_truncated_picture_is_refused(redrawer: Redrawer, kind: str, share: float) -> None:
-    """Half a picture is none."""
+    """Half a picture is refused."""
     image = Image.effect_noise((200, 200), 80).convert("RGB")
     data = encode(image, kind)
     with pytest.raises((BrokenPicture, UnknownPictureKind)):
@@ -244,7 +244,7 @@ async def test_a_truncated_picture_is_refused(redrawer: Redrawer, kind: str, sha
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_a_broken_picture_is_refused(redrawer: Redrawer, name: str) -> None:
-    """Lying lengths, missing rows, a text that unpacks to 80 MB."""
+    """Wrong lengths, missing rows and a text that unpacks to 80 MB are refused."""
     with pytest.raises(BrokenPicture):
         await redraw(redrawer, BROKEN[name])
 
@@ -252,7 +252,7 @@ async def test_a_broken_picture_is_refused(redrawer: Redrawer, name: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_the_largest_picture(redrawer: Redrawer, kind: str) -> None:
-    """16 megapixels pass within the bounds of memory and time, also with transparency."""
+    """16 megapixels fit the bounds of memory and time, even with transparency."""
     mode = "RGB" if kind == "JPEG" else "RGBA"
     image = Image.linear_gradient("L").resize((4096, 4096)).convert(mode)
     drawn, _ = await redraw(redrawer, encode(image, kind))
@@ -260,7 +260,7 @@ async def test_the_largest_picture(redrawer: Redrawer, kind: str) -> None:
 
 
 async def test_the_process_is_replaced(redrawer: Redrawer) -> None:
-    """After a kill the next upload only needs a new process."""
+    """After a kill the next upload starts a new process."""
     await redraw(redrawer, picture())
     assert redrawer.pid is not None
     os.kill(redrawer.pid, 9)
@@ -269,19 +269,19 @@ async def test_the_process_is_replaced(redrawer: Redrawer) -> None:
 
 
 def child_of(pid: int) -> str:
-    """Return the id of the child of a process, "" without one."""
+    """Return the id of a process's child, "" without one."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").strip()
 
 
 def is_alive(pid: str) -> bool:
-    """Return whether a process can still do anything."""
+    """Return whether a process is alive and not a zombie."""
     with contextlib.suppress(FileNotFoundError):
         return " Z " not in Path(f"/proc/{pid}/stat").read_text("ascii")
     return False
 
 
 async def has_ended(pid: str) -> bool:
-    """Whether a process that was killed ends: at once, though not within the call that kills it."""
+    """Wait until a killed process has ended; return whether it did."""
     for _ in range(1000):
         if not is_alive(pid):
             return True
@@ -290,7 +290,7 @@ async def has_ended(pid: str) -> bool:
 
 
 def holds_socket(child: str) -> bool:
-    """Return whether a child still has what it inherited: uploads of others come by that socket."""
+    """Return whether a child still has the inherited socket, through which uploads come."""
     names = []
     for path in Path(f"/proc/{child}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
@@ -300,7 +300,7 @@ def holds_socket(child: str) -> bool:
 
 @pytest.mark.slow
 async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> None:
-    """Else two would read one upload and write one picture at a time: their files are shared."""
+    """Two processes would share the files of uploads and pictures."""
     await redraw(redrawer, picture())
     pid = redrawer.pid
     assert pid is not None
@@ -318,7 +318,7 @@ async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> No
 
 @pytest.mark.slow
 async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
-    """Beyond a bound an upload is refused at once, and the others are drawn."""
+    """Excess uploads are refused at once, and the others are redrawn."""
     uploads = (redraw(redrawer, picture()) for _ in range(MAX_WAITING + 4))
     outcomes = await asyncio.gather(*uploads, return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, AppError)]
@@ -327,7 +327,7 @@ async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
 
 
 async def test_a_closed_one_refuses(tmp_path: Path) -> None:
-    """After its end nothing is drawn and no process starts."""
+    """After the close nothing is redrawn and no process starts."""
     redrawer = Redrawer()
     redrawer.close()
     file = tmp_path / "a"
@@ -338,7 +338,7 @@ async def test_a_closed_one_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_closing_a_busy_one() -> None:
-    """The upload is refused, and no process stays."""
+    """The upload is refused, and no process is left."""
     redrawer = Redrawer()
     await redraw(redrawer, picture())
     pid = redrawer.pid

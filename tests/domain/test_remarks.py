@@ -1,4 +1,4 @@
-"""What accounts note about each other (wire.md 4, save-user-remarks)."""
+"""Remarks of accounts about each other (wire.md 4, save-user-remarks)."""
 
 import json
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ WHOLE = Remark("老王", "138 0013 8000", OTHERS)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return a world with an empty store."""
+    """Yield a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 async def noted(world: World, account: AccountId, friend: AccountId) -> Remark | None:
-    """What is kept."""
+    """Return the stored remarks."""
     return await find_remark(world.engine, account, friend)
 
 
 def listed(*pairs: tuple[str, str]) -> str:
-    """Return the JSON text of a list of key and value."""
+    """Return the JSON text of a list of keys and values."""
     return json.dumps([{"key": key, "value": value} for key, value in pairs], ensure_ascii=False)
 
 
@@ -46,7 +46,7 @@ async def test_a_remark_is_one_accounts_own(world: World) -> None:
 
 
 async def test_a_remark_that_says_nothing_is_forgotten(world: World) -> None:
-    """Blanks and empty lists say nothing."""
+    """Blanks and empty lists delete the remark."""
     service = Remarks(world.engine)
     one, two = [(await world.account()).id for _ in range(2)]
     await service.save(one, str(two), WHOLE)
@@ -70,7 +70,7 @@ async def test_a_remark_that_says_nothing_is_forgotten(world: World) -> None:
     ],
 )
 async def test_others_are_normalised(world: World, text: str, kept: str) -> None:
-    """Only key and value are kept, without blanks between; "" when nothing is left."""
+    """Only key and value are kept, without blanks; "" if nothing is left."""
     one, two = [(await world.account()).id for _ in range(2)]
     await Remarks(world.engine).save(one, str(two), Remark("n", "", text))
     assert await noted(world, one, two) == Remark("n", "", kept)
@@ -119,7 +119,7 @@ async def test_others_are_normalised(world: World, text: str, kept: str) -> None
 async def test_what_cannot_be_is_named_and_nothing_kept(
     world: World, remark: Remark, field: str
 ) -> None:
-    """The remark that was there stays."""
+    """The stored remark stays."""
     service = Remarks(world.engine)
     one, two = [(await world.account()).id for _ in range(2)]
     await service.save(one, str(two), WHOLE)
@@ -131,7 +131,7 @@ async def test_what_cannot_be_is_named_and_nothing_kept(
 
 @pytest.mark.parametrize("friend", ["", "0", "-1", "a", "01000001", "9" * 15, "9" * 40, "１"])
 async def test_an_unknown_user_cannot_be_noted(world: World, friend: str) -> None:
-    """An unknown id of any form is an unknown user."""
+    """An id of any form without an account is an unknown user."""
     one = (await world.account()).id
     with pytest.raises(UnknownUser):
         await Remarks(world.engine).save(one, friend, WHOLE)
@@ -145,7 +145,7 @@ async def test_the_own_account_cannot_be_noted(world: World) -> None:
 
 
 async def test_remarks_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One too many is refused; those that are there can still be changed, or make room."""
+    """One too many is refused; existing ones can still be changed or deleted."""
     monkeypatch.setattr(remarks, "MAX_REMARKS", 2)
 
     service = Remarks(world.engine)
@@ -162,7 +162,7 @@ async def test_remarks_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_remarks_are_bounded_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Longer ones than are kept in all are refused; shorter ones, and none, make room (X5)."""
+    """Longer ones beyond the total are refused; shorter or empty ones free space (X5)."""
     monkeypatch.setattr(remarks, "MAX_TOTAL_REMARK_CHARACTERS", 100)
 
     service = Remarks(world.engine)
@@ -183,13 +183,13 @@ async def test_remarks_are_bounded_together(world: World, monkeypatch: pytest.Mo
     with pytest.raises(RemarksFull):
         await service.save(one, str(friends[0]), Remark("湖"))
     assert await sizes(world) == {(one, 100, 100)}
-    await service.save(friends[0], str(one), Remark("湖" * 30))  # another account's own
+    await service.save(friends[0], str(one), Remark("湖" * 30))  # belongs to another account
 
 
 async def test_a_refused_remark_counts_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One too many is neither kept nor counted in the characters (X5)."""
+    """A refused one is neither stored nor counted in the characters (X5)."""
     monkeypatch.setattr(remarks, "MAX_REMARKS", 1)
 
     service = Remarks(world.engine)
@@ -204,7 +204,7 @@ async def test_a_refused_remark_counts_nothing(
 async def test_remarks_from_before_there_was_a_bound_stay(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They may become shorter, though they are still too long; nothing is lost (X5)."""
+    """They may become shorter, even if they are still too long; nothing is lost (X5)."""
     service = Remarks(world.engine)
     one, *friends = [(await world.account()).id for _ in range(4)]
     for friend in friends[:2]:
@@ -219,7 +219,7 @@ async def test_remarks_from_before_there_was_a_bound_stay(
 
 
 async def sizes(world: World) -> set[tuple[int, int, int]]:
-    """Accounts with remarks, what is counted of them, and what is there."""
+    """Return accounts with remarks, their counted sizes, and the real ones."""
     rows = await world.engine.fetch_all(
         "SELECT a.id, a.remark_size, sum(length(r.name) + length(r.phone) + length(r.others))"
         " FROM accounts a JOIN remarks r ON r.account_id = a.id GROUP BY a.id, a.remark_size"

@@ -1,4 +1,4 @@
-"""A hash changes only together with one consumed code (security P6)."""
+"""A hash changes only when one code is consumed (security P6)."""
 
 import asyncio
 import itertools
@@ -45,7 +45,7 @@ async def live(world: World) -> dict[str, str]:
 
 
 async def play(world: World, steps: list[Step]) -> None:
-    """Reset passwords in every way, rightly and wrongly, and look at what that changed."""
+    """Reset passwords in every way, with right and wrong values, and compare the effects."""
     for address in ADDRESSES[:2]:
         await world.account(email=address)
     for address, kind, guess, password in steps:
@@ -76,13 +76,13 @@ async def play(world: World, steps: list[Step]) -> None:
 )
 @given(steps=STEPS)
 def test_a_hash_changes_with_one_code(tmp_path: Path, steps: list[Step]) -> None:
-    """In any order of requests, changed hash means exactly one code of that address consumed."""
+    """In any order of requests, a changed hash consumed exactly one code of its address."""
     with open_world(tmp_path / f"{next(_names)}.db") as world:
         asyncio.run(play(world, steps))
 
 
 async def test_at_once_one_password_is_set(tmp_path: Path) -> None:
-    """Of twenty resets with one right code one wins, and its password is the one that serves."""
+    """Of twenty resets with one right code one succeeds, and its password works."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = await world.account(email=ADDRESSES[0])
         code = await world.code(ADDRESSES[0])
@@ -99,7 +99,7 @@ async def test_at_once_one_password_is_set(tmp_path: Path) -> None:
 async def test_a_failure_of_the_write_keeps_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the hash cannot be written, the code is not consumed and sessions go on (P6)."""
+    """If the hash cannot be written, the code is not consumed and sessions stay (P6)."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = await world.account(email=ADDRESSES[0])
         await world.session(account.id)
@@ -144,7 +144,7 @@ async def test_no_password_is_at_rest(tmp_path: Path) -> None:
 async def test_every_path_hashes_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, guess: str
 ) -> None:
-    """Known or unknown, right or wrong: one hash, so one duration (security E2)."""
+    """Known or unknown, right or wrong: one hash, so the duration is equal (security E2)."""
     async with open_world(tmp_path / "hupan.db") as world:
         await world.account(email=ADDRESSES[0])
         code = await world.code(address, "own")

@@ -1,4 +1,4 @@
-"""The journal within its bounds, and bodies taken apart as the server's own decoders do (K-3)."""
+"""The journal is bounded, and decodes bodies as the server does (K-3)."""
 
 import re
 import tracemalloc
@@ -34,7 +34,7 @@ RESPONSES = [e.response for e in ENDPOINTS if issubclass(e.response, Message)]
 
 
 def packed(number: int) -> PackedRequest:
-    """Return a request as the tap leaves it."""
+    """Return a request as the recorder passes it on."""
     head, body = b"host\0h%d" % number, b"body %d" % number
     lines = b"x-result: ok\r\n"
     place = (b"/v1/%d" % number, f"/v1/{number}", "1.1", "127.0.0.1", ("127.0.0.1", 1))
@@ -44,7 +44,7 @@ def packed(number: int) -> PackedRequest:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_requests_keep_memory_flat() -> None:
-    """The journal has 1,000 entries, and as much memory after 100,000 as after 5,000 (K-3)."""
+    """The journal has 1,000 entries, and does not grow between 5,000 and 100,000 requests (K-3)."""
     journal = Journal()
     tracemalloc.start()
     try:
@@ -65,7 +65,7 @@ def test_a_hundred_thousand_requests_keep_memory_flat() -> None:
 
 
 def test_large_bodies_push_out_more() -> None:
-    """The kept bytes are bounded, too (K-3)."""
+    """The total number of bytes is bounded, too (K-3)."""
     journal = Journal()
     for _ in range(200):
         body = b"x" * MAX_KEPT_BODY_BYTES
@@ -76,7 +76,7 @@ def test_large_bodies_push_out_more() -> None:
 
 
 def test_paths_are_bounded() -> None:
-    """Of too many paths those go that were not asked for lately, and the sum stays right (K-4)."""
+    """The least recently used paths are dropped, and the sum stays right (K-4)."""
     journal = Journal()
     for number in range(3 * MAX_UNSERVED_PATHS):
         journal.count_unserved("GET", "/kept", number)
@@ -88,7 +88,7 @@ def test_paths_are_bounded() -> None:
 
 
 def taken(subscription: Subscription) -> list[str]:
-    """Return all that a reader can take now: paths of entries, and news."""
+    """Return all that a reader can get now: paths of entries, and news."""
     found = []
     while (news := subscription.take()) is not None:
         found.append(news.path if isinstance(news, Entry) else news)
@@ -96,7 +96,7 @@ def taken(subscription: Subscription) -> list[str]:
 
 
 def test_a_slow_reader_learns_that_it_missed_entries() -> None:
-    """It gets what is kept, and learns that it missed something, or that all was cleared (K-3)."""
+    """It gets the kept entries, and a mark that some are missing or all were cleared (K-3)."""
     journal = Journal()
     journal.record_request(packed(0))
     with Subscription(journal) as subscription:
@@ -126,7 +126,7 @@ def test_a_slow_reader_learns_that_it_missed_entries() -> None:
     ],
 )
 def test_a_reader_that_returns_goes_on(last_id: int, found: list[str]) -> None:
-    """After its last event, also where an earlier id was recorded later (design 8)."""
+    """It continues after its last event, even if an earlier id was recorded later (design 8)."""
     journal = Journal()
     journal.record_request(packed(0))
     opened, _ = journal.next_id(), journal.next_id()
@@ -138,7 +138,7 @@ def test_a_reader_that_returns_goes_on(last_id: int, found: list[str]) -> None:
 
 
 def test_each_code_leads_to_its_rule(root: Path) -> None:
-    """The link of a refusal leads to a heading of the page, for every code there is (K-3)."""
+    """The link of each code leads to a heading of the page (K-3)."""
     text = (root / "docs/protocol.md").read_text("utf-8")
     headings = re.findall("^### (.+)$", text, re.MULTILINE)
     slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
@@ -148,7 +148,7 @@ def test_each_code_leads_to_its_rule(root: Path) -> None:
 
 @pytest.fixture
 def root() -> Path:
-    """Return the top of the checkout."""
+    """Return the top folder of the checkout."""
     return Path(__file__).parents[2]
 
 
@@ -156,7 +156,7 @@ def root() -> Path:
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(REQUESTS + RESPONSES), st.binary(max_size=60))
 def test_protobuf_is_broken_where_the_library_says_so(message: type[Message], body: bytes) -> None:
-    """What the server's decoder refuses has a problem or a mark, and all else is read (K-3)."""
+    """What the server's decoder refuses has a problem or a mark, the rest is decoded (K-3)."""
     decoded = decode_protobuf(body, message)
     try:
         message.FromString(body)
@@ -170,14 +170,14 @@ def test_protobuf_is_broken_where_the_library_says_so(message: type[Message], bo
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_taken_apart(body: bytes) -> None:
-    """No body is so odd that the journal fails on it (K-3)."""
+    """No body makes the journal fail (K-3)."""
     for message in (None, REQUESTS[0]):
         decode_protobuf(body, message).plain()
     decode_json(body, None).plain()
 
 
 def test_what_was_shown_is_forgotten_with_its_message() -> None:
-    """The outbox remembers no more messages as shown than it keeps (X6)."""
+    """The outbox remembers at most as many shown messages as it keeps (X6)."""
     capture = MessageCapture(SystemClock(), "湖畔")
     for _ in range(3):
         for number in range(MAX_CAPTURED_MESSAGES // 2):

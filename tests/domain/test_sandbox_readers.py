@@ -1,7 +1,7 @@
-"""Slow readers of the journal, and those that stopped reading (K-3, web.md W-1).
+"""Slow and stalled readers of the journal (K-3, web.md W-1).
 
-The story: each open stream kept a hundred entries of up to half a megabyte. Thirty-two tabs that
-hung in the debugger took a gigabyte.
+The story: each open stream kept a hundred entries of up to half a megabyte. Thirty-two tabs
+that hung in the debugger took a gigabyte.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.one_engine
 
 @dataclass
 class Reader:
-    """A client as the listener shows it: it stops to read after some pieces."""
+    """A client as the listener sees it, which stops reading after some pieces."""
 
     patience: int = 1_000_000
     received: list[bytes] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Reader:
 
 
 def large_entry(number: int) -> Entry:
-    """Return an entry with bodies of the largest size, which no other has."""
+    """Return a unique entry with bodies of the maximum size."""
     body = number.to_bytes(4, "big") * (MAX_KEPT_BODY_BYTES // 4)
     return Entry("request", 0, "POST", b"/v1/x", "/v1/x", request=Payload([], body, len(body)))
 
@@ -59,14 +59,14 @@ async def settle() -> None:
 
 
 async def open_stream(routes: JournalRoutes, reader: Reader) -> asyncio.Task[None]:
-    """Let a client read the stream."""
+    """Open the stream for a client."""
     request = reader.request("/sandbox/requests/stream")
     response = await routes.stream(request)
     return asyncio.create_task(response(request.scope, reader.receive, reader.send))
 
 
 async def test_the_slowest_reader_is_cut_off() -> None:
-    """Beyond the bound the reader that has not read for longest is closed (K-3)."""
+    """Above the bound the reader that has been idle for longest is closed (K-3)."""
     readers, clients = Readers(100), [Reader(0) for _ in range(3)]
     waiting = []
     for client in clients[:2]:
@@ -88,7 +88,7 @@ async def test_the_slowest_reader_is_cut_off() -> None:
 
 @pytest.mark.slow
 async def test_stalled_readers_keep_memory_flat() -> None:
-    """Thirty streams stop at different entries, and lists too; a good reader gets all (K-3)."""
+    """Thirty streams and lists stall at different entries; a good reader gets all (K-3)."""
     journal = Journal()
     routes = JournalRoutes(journal, Explainer(journal, "web."))
     good, stalled = Reader(), [Reader(2 + number) for number in range(30)]
@@ -124,7 +124,7 @@ async def test_stalled_readers_keep_memory_flat() -> None:
 
 
 async def test_a_list_leaves_out_what_is_gone() -> None:
-    """It holds no entry while its client reads, and ends as JSON all the same (K-3)."""
+    """It holds no entry while its client reads, and the JSON is valid anyway (K-3)."""
     journal = Journal()
     routes = JournalRoutes(journal, Explainer(journal, "web."))
     for number in range(3):

@@ -1,4 +1,4 @@
-"""A reset of the sandbox waits for what else changes all of it (K-7)."""
+"""A reset of the sandbox waits for other operations on the whole sandbox (K-7)."""
 
 import asyncio
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_engine
 
 
 def test_a_reset_waits_for_seeding_and_restoring() -> None:
-    """Else half of a snapshot would stay, with the clock and messages of none (K-7)."""
+    """Otherwise half of a snapshot would remain, with an unrelated clock and messages (K-7)."""
     done: list[str] = []
 
     async def delete_everything() -> None:

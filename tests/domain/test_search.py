@@ -1,4 +1,4 @@
-"""The search table follows what an account is and chose (wire.md 8.3, security A7, D4)."""
+"""The search table follows the state and the choice of each account (wire.md 8.3, A7, D4)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +25,13 @@ LAST_ID = 1_000_000 + 2 * ACCOUNTS_PER_FILL + 1
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Accounts that may be found."""
+    """Yield accounts that may be found."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
 
 async def found(world: World, word: str, *, by_default: bool = True) -> list[int]:
-    """Return the ids of the users that a word finds."""
+    """Return the ids of the users that match a word."""
     discovery = Discovery(world.engine)
     search = HomeSearch(world.engine, world.clock, discovery, shows_by_default=by_default)
     return [one.id for one in (await search.search(word)).users]
@@ -45,14 +45,14 @@ async def named(world: World, name: str) -> Account:
 
 
 async def rows(world: World) -> int:
-    """How many rows the table has."""
+    """Return the number of rows of the table."""
     row = await world.engine.fetch_one(COUNT_ROWS)
     assert row is not None
     return int(row[0])
 
 
 async def test_accounts_choose_to_be_found(world: World) -> None:
-    """A choice overrides the server's setting, which applies to all others (D4)."""
+    """A choice overrides the server's setting (D4)."""
     plain = await named(world, "heron one")
     shown = await named(world, "heron two")
     hidden = await named(world, "heron three")
@@ -70,7 +70,7 @@ async def test_accounts_choose_to_be_found(world: World) -> None:
 
 
 async def test_one_row_follows_each_account(world: World) -> None:
-    """Name, avatar, ban, cancellation and restoration are seen at once; no old row stays."""
+    """Name, avatar, ban, cancellation and restoration apply at once; no old row stays."""
     account = (await named(world, "ibis")).id
 
     async def rename(tx: Transaction) -> None:
@@ -90,7 +90,7 @@ async def test_one_row_follows_each_account(world: World) -> None:
 
 
 async def test_accounts_from_before_are_added(world: World) -> None:
-    """Those of an older version become searchable in the background, some in each round."""
+    """Accounts of an older version become searchable in the background, a few per round."""
 
     async def fill(tx: Transaction) -> None:
         for number in range(1_000_001, LAST_ID + 1):

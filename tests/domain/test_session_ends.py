@@ -1,4 +1,4 @@
-"""The end of a session reaches every process within moments (security T6, wire.md 8.1)."""
+"""The end of a session reaches every process quickly (security T6, wire.md 8.1)."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ class Listener:
 
 
 class FailingReads:
-    """A store whose reads fail while they shall."""
+    """A store whose reads fail on request."""
 
     def __init__(self, engine: Database) -> None:
         self.is_away = False
@@ -68,65 +68,65 @@ class FailingReads:
 
 
 async def sign_out(world: World, session: Session) -> None:
-    """As its owner."""
+    """Sign out as the owner."""
     await world.sessions.logout(session)
 
 
 async def take_offline(world: World, session: Session) -> None:
-    """As another device."""
+    """Sign out one device from another."""
     await world.devices.take_offline(session.account_id, session.device_id)
 
 
 async def sign_in_again(world: World, session: Session) -> None:
-    """On the same device."""
+    """Sign in again on the same device."""
     await world.sign_in(session.account_id, session.device_id)
 
 
 async def sign_in_elsewhere(world: World, session: Session) -> None:
-    """On more devices than an account may have."""
+    """Sign in on more devices than an account may have."""
     for _ in range(SessionPolicy().max_sessions):
         await world.sign_in(session.account_id)
 
 
 async def ban(world: World, session: Session) -> None:
-    """As an operator."""
+    """Ban as an operator."""
     await world.bans.ban(session.account_id, "spam")
 
 
 async def cancel(world: World, session: Session) -> None:
-    """As the owner."""
+    """Cancel as the owner."""
     await world.cancel(session.account_id, PHONE)
 
 
 async def cancel_and_erase(world: World, session: Session) -> None:
-    """As an operator, erased at once: what ended stays known for a while."""
+    """Cancel and erase at once, as an operator: the ended sessions stay known for a while."""
     await world.account_deletion.cancel_by_operator(session.account_id)
     world.clock.time += ERASED_AFTER_DAYS * DAY_SECONDS
     assert await world.account_deletion.erase_due() == 1
 
 
 async def change_phone(world: World, session: Session) -> None:
-    """On another device."""
+    """Change the number on another device."""
     other = await world.session(session.account_id, Device("other", "ios"))
     await world.contacts.change_phone(other, PHONE, await world.code(PHONE))
     await world.contacts.change_phone(other, OTHER_PHONE, await world.code(OTHER_PHONE))
 
 
 async def reset_password(world: World, session: Session) -> None:
-    """By e-mail."""
+    """Reset the password by e-mail."""
     del session
     code = await world.code(EMAIL, "reset")
     await world.resets.reset(EMAIL, code, "a quite long word")
 
 
 async def undo_change(world: World, session: Session) -> None:
-    """As an operator, after a change of the number that this session made."""
+    """Undo a change of the number, which this session made, as an operator."""
     await world.contacts.change_phone(session, OTHER_PHONE, await world.code(OTHER_PHONE))
     await world.undo.undo(session.account_id, 1)
 
 
 def recovery(world: World) -> AccountRecovery:
-    """What operators do for an account."""
+    """Return the operators' service for an account."""
     return AccountRecovery(
         world.engine,
         world.clock,
@@ -138,39 +138,39 @@ def recovery(world: World) -> AccountRecovery:
 
 
 async def sign_out_by_operator(world: World, session: Session) -> None:
-    """All of an account."""
+    """Sign out all sessions of an account, as an operator."""
     assert await recovery(world).sign_out(session.account_id, None) == 1
 
 
 async def sign_out_one_by_operator(world: World, session: Session) -> None:
-    """By its number."""
+    """Sign out a session by its number, as an operator."""
     assert await recovery(world).sign_out(session.account_id, 1) == 1
 
 
 async def set_contact(world: World, session: Session) -> None:
-    """As an operator."""
+    """Set a contact as an operator."""
     await recovery(world).set_contact(session.account_id, "sms", world.target(OTHER_PHONE))
 
 
 async def remove_password(world: World, session: Session) -> None:
-    """As an operator."""
+    """Remove the password as an operator."""
     await recovery(world).start_reset(session.account_id, remove=True)
 
 
 async def expire(world: World, _session: Session) -> None:
-    """Its time is over, and it is purged."""
+    """Let a session expire and be purged."""
     world.clock.time += SessionPolicy().idle_seconds + 1
     await world.devices.purge_expired()
 
 
 async def expire_at_sign_in(world: World, session: Session) -> None:
-    """Its time is over when the account signs in again."""
+    """Let a session expire before the account signs in again."""
     world.clock.time += SessionPolicy().idle_seconds + 1
     await world.sign_in(session.account_id)
 
 
 async def set_back(world: World, session: Session) -> None:
-    """It was opened under a clock that was wrong."""
+    """Set the clock back before the time at which the session was opened."""
     now = session.signed_in_at - 1
     await world.engine.run_transaction(lambda tx: set_clock_back(tx, now, now))
 
@@ -201,7 +201,7 @@ WAYS: dict[str, tuple[Way, str]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_every_end_of_a_session_reaches_another_process(tmp_path: Path, way: str) -> None:
-    """Each way is received once, with reason and device; a session that goes on is not."""
+    """Each kind is received once, with reason and device; other sessions are not reported."""
     end, reason = WAYS[way]
     async with open_world(tmp_path / "hupan.db") as world:
         session = await world.session((await world.account(phone=PHONE, email=EMAIL)).id)
@@ -216,13 +216,13 @@ async def test_every_end_of_a_session_reaches_another_process(tmp_path: Path, wa
             await feed.poll()
         mine = [one for one in listener.ends if one.token_hash == session.token_hash]
         assert [(one.reason, one.device_id) for one in mine] == [(reason, session.device_id)]
-        if way not in ("expire", "set_back"):  # these end everybody's
+        if way not in ("expire", "set_back"):  # these end all sessions
             assert bystander.token_hash not in listener.hashes
         await other.close()
 
 
 async def test_a_change_that_is_rolled_back_leaves_no_row(tmp_path: Path) -> None:
-    """The row is part of the change that ends the session."""
+    """The row is part of the transaction that ends the session."""
     async with open_world(tmp_path / "hupan.db") as world:
         session = await world.session(await world.account_id())
 
@@ -237,7 +237,7 @@ async def test_a_change_that_is_rolled_back_leaves_no_row(tmp_path: Path) -> Non
 
 
 async def test_a_second_ban_is_received_again(tmp_path: Path) -> None:
-    """Sessions outlive a ban, so each ban ends them again."""
+    """Sessions survive a ban, so each ban ends them again."""
     async with open_world(tmp_path / "hupan.db") as world:
         session = await world.session(await world.account_id())
         feed = SessionEndFeed(world.engine)
@@ -247,11 +247,11 @@ async def test_a_second_ban_is_received_again(tmp_path: Path) -> None:
             await feed.poll()
             assert listener.hashes == [session.token_hash] * number
             await world.bans.unban(session.account_id)
-            await asyncio.sleep(0.002)  # ends differ by the millisecond
+            await asyncio.sleep(0.002)  # ends differ by a millisecond
 
 
 async def test_a_late_subscriber_receives_the_last_minutes(tmp_path: Path) -> None:
-    """A late subscriber misses nothing, and the others receive nothing twice."""
+    """It misses nothing, and the others receive nothing twice."""
     async with open_world(tmp_path / "hupan.db") as world:
         feed = SessionEndFeed(world.engine)
         first = Listener(feed)
@@ -267,7 +267,7 @@ async def test_a_late_subscriber_receives_the_last_minutes(tmp_path: Path) -> No
 
 
 async def test_many_ends_at_once_are_all_received(tmp_path: Path) -> None:
-    """More rows than fit in one read, most of one moment, are all received."""
+    """They are more rows than one read returns, most with the same time."""
     async with open_world(tmp_path / "hupan.db") as world:
         feed = SessionEndFeed(world.engine)
         listener = Listener(feed)
@@ -280,7 +280,7 @@ async def test_many_ends_at_once_are_all_received(tmp_path: Path) -> None:
 
 
 async def test_a_row_older_than_the_newest_is_received(tmp_path: Path) -> None:
-    """Transactions commit out of order, and clocks go back: late rows are still received."""
+    """Transactions commit out of order, and clocks go back."""
     async with open_world(tmp_path / "hupan.db") as world:
         time = 1000.0
         feed = SessionEndFeed(world.engine, time=lambda: time)
@@ -307,7 +307,7 @@ async def test_a_row_older_than_the_newest_is_received(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 async def test_after_the_store_was_away_nothing_is_missed(tmp_path: Path) -> None:
-    """Ends of an outage are received; after too long an outage a gap is reported."""
+    """Ends during an outage are received; after a long outage a gap is reported."""
     async with open_world(tmp_path / "hupan.db") as world:
         time, store = 1000.0, FailingReads(world.engine)
         feed = SessionEndFeed(store, time=lambda: time)
@@ -326,7 +326,7 @@ async def test_after_the_store_was_away_nothing_is_missed(tmp_path: Path) -> Non
 
 
 async def test_the_rows_are_kept_for_minutes(tmp_path: Path) -> None:
-    """Housekeeping deletes what every process has read (security X5)."""
+    """Housekeeping deletes rows that every process has read (security X5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         await world.sessions.logout(await world.session(await world.account_id()))
         housekeeping = Housekeeping(world.engine, world.clock)
@@ -340,7 +340,7 @@ async def test_the_rows_are_kept_for_minutes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_ban_by_the_command_line_reaches_a_server(tmp_path: Path) -> None:
-    """Another process ends the session; the server's task reads it without a request."""
+    """Another process ends the session; the server reads that without a request."""
     async with open_world(tmp_path / "hupan.db") as world:
         world.clock.time = time.time()
         account = await world.account_id()

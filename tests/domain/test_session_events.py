@@ -1,4 +1,4 @@
-"""A stream of ended sessions whose reader is too far behind (wire.md 8.5)."""
+"""A stream of ended sessions with a slow reader (wire.md 8.5)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ class Feed(SessionEndFeed):
 async def test_a_reader_that_is_behind_gets_what_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes forward even if more ended than fits, and resumes before what was left out."""
+    """It advances even if more ended than fit, and resumes before the first omitted one."""
     monkeypatch.setattr(session_events, "MAX_UNREAD_EVENTS", 3)
     async with open_world(tmp_path / "hupan.db") as world:
         feed = Feed(world.engine)

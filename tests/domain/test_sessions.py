@@ -1,6 +1,6 @@
 """How long sessions live, and how many an account may have (security T4).
 
-Tokens carry their account, and look like chance (wire.md 5, security T1).
+Tokens contain their account, and look random (wire.md 5, security T1).
 """
 
 import re
@@ -27,7 +27,7 @@ ENDED = "notice-session-ended"
     ("days", "is_valid"), [(29.9, True), (30 - 1 / DAY_SECONDS, True), (30, False), (400, False)]
 )
 async def test_a_session_without_use_ends(tmp_path: Path, days: float, *, is_valid: bool) -> None:
-    """Thirty days after its last use a session is over, at the read."""
+    """Thirty days after its last use a session is over, at the next read."""
     async with open_world(tmp_path / "db") as world:
         token = await world.sign_in(await world.account_id())
         world.pass_days(days)
@@ -35,7 +35,7 @@ async def test_a_session_without_use_ends(tmp_path: Path, days: float, *, is_val
 
 
 async def test_use_keeps_a_session_until_half_a_year(tmp_path: Path) -> None:
-    """A session used every third week ends 180 days after its sign-in all the same."""
+    """Even with regular use a session ends 180 days after its sign-in."""
     async with open_world(tmp_path / "db") as world:
         token = await world.sign_in(await world.account_id())
         for _ in range(8):
@@ -48,7 +48,7 @@ async def test_use_keeps_a_session_until_half_a_year(tmp_path: Path) -> None:
 
 
 async def test_each_session_counts_its_own_use(tmp_path: Path) -> None:
-    """A session stays alive by its own use, also on days that another one began."""
+    """Its own use extends a session, even on days when another one was used first."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id()
         first, second, idle = [await world.sign_in(account) for _ in range(3)]
@@ -60,7 +60,7 @@ async def test_each_session_counts_its_own_use(tmp_path: Path) -> None:
 
 
 async def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
-    """The first request of a session on a day is written down, no other one."""
+    """Only the first request of a session on a day is written."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id()
         tokens = [await world.sign_in(account) for _ in range(2)]
@@ -69,13 +69,13 @@ async def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
             for _ in range(5):
                 for token in tokens:
                     assert await world.is_signed_in(token)
-            # On the day of the sign-in only the account's own day is news.
+            # On the day of the sign-in only the account's own day is new.
             assert world.engine.transactions - before == (2 if day else 1)
             world.pass_days(1)
 
 
 async def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> None:
-    """Whether a session is over is seen in the row that is read anyway; nothing is written."""
+    """The row that is read anyway shows the end; nothing is written."""
     async with open_world(tmp_path / "db") as world:
         token = await world.sign_in(await world.account_id())
         world.pass_days(31)
@@ -86,7 +86,7 @@ async def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> 
 
 
 async def test_one_too_many_ends_the_oldest(tmp_path: Path) -> None:
-    """Of eleven sessions opened in one second the first has ended, and its owner is notified."""
+    """The first of eleven sessions opened in one second ends, and its owner is notified."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone="13900000001", email="Who@example.com")
         tokens = [await world.sign_in(account) for _ in range(13)]
@@ -104,7 +104,7 @@ async def test_an_account_without_an_address_is_notified_by_sms(tmp_path: Path) 
 
 
 async def test_a_device_that_signs_in_again_ends_no_other(tmp_path: Path) -> None:
-    """A new session of a device takes the place of its old one, and counts as the newest."""
+    """A new session of a device replaces its old one, and counts as the newest."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone="13900000001")
         tokens = [await world.sign_in(account, str(device)) for device in range(10)]
@@ -117,7 +117,7 @@ async def test_a_device_that_signs_in_again_ends_no_other(tmp_path: Path) -> Non
 
 
 async def test_expired_sessions_take_no_place(tmp_path: Path) -> None:
-    """Expired sessions end no live one, even if they were opened later, and cause no notice."""
+    """Expired sessions end no live one, even if opened later, and cause no notice."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone="13900000001")
         used = await world.sign_in(account)
@@ -132,7 +132,7 @@ async def test_expired_sessions_take_no_place(tmp_path: Path) -> None:
 
 
 async def test_the_settings_decide(tmp_path: Path) -> None:
-    """Other bounds than the defaults hold as well."""
+    """Other bounds than the defaults apply, too."""
     async with open_world(
         tmp_path / "db", policy=SessionPolicy(DAY_SECONDS, 2 * DAY_SECONDS, max_sessions=2)
     ) as world:
@@ -148,7 +148,7 @@ async def test_the_settings_decide(tmp_path: Path) -> None:
 
 
 async def test_accounts_do_not_share_the_bound(tmp_path: Path) -> None:
-    """What one account opens ends nothing of another's."""
+    """One account's sessions do not end another's."""
     async with open_world(tmp_path / "db") as world:
         mine, others = await world.account_id(), await world.account_id()
         token = await world.sign_in(mine)
@@ -158,7 +158,7 @@ async def test_accounts_do_not_share_the_bound(tmp_path: Path) -> None:
 
 
 async def test_devices_show_live_sessions_alone(tmp_path: Path) -> None:
-    """A session that is over is not among the devices, purged or not; the newest comes first."""
+    """An ended session is not listed, purged or not; the newest comes first."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id()
         await world.sign_in(account, "forgotten")
@@ -171,7 +171,7 @@ async def test_devices_show_live_sessions_alone(tmp_path: Path) -> None:
 
 
 async def test_housekeeping_forgets_expired_sessions(tmp_path: Path) -> None:
-    """Rows of sessions that are over go, by either bound; winding the clock back revives none."""
+    """Ended sessions are deleted, by either bound; setting the clock back revives none."""
     async with open_world(tmp_path / "db") as world:
         start = world.clock.now()
         account = await world.account_id()
@@ -186,7 +186,7 @@ async def test_housekeeping_forgets_expired_sessions(tmp_path: Path) -> None:
 
 
 async def test_a_device_offline_signs_out_like_any_other(tmp_path: Path) -> None:
-    """Its token opens nothing more, and signing out with it once more succeeds (security T5)."""
+    """Its token no longer works, and signing out again with it succeeds (security T5)."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id()
         token, other = await world.sign_in(account, "a"), await world.sign_in(account, "b")
@@ -204,7 +204,7 @@ OTHERS = Tokens(SecretBox(b"o" * KEY_BYTES), SystemRandomSource())
 @pytest.mark.one_engine
 @given(st.integers(0, MAX_ACCOUNT_ID))
 def test_a_token_leads_to_its_account(account: int) -> None:
-    """The account goes in and comes out; the text is UUID-shaped lower-case hex."""
+    """A token encodes and decodes its account; its form is a lower-case UUID."""
     token = TOKENS.make(AccountId(account))
     assert SHAPE.fullmatch(token)
     assert TOKENS.account_of(token) == account
@@ -213,13 +213,13 @@ def test_a_token_leads_to_its_account(account: int) -> None:
 @pytest.mark.one_engine
 @given(st.text(max_size=60))
 def test_other_text_leads_nowhere(text: str) -> None:
-    """Text without the shape of a token names no account, and raises nothing."""
+    """Text that has no token's shape names no account, and raises nothing."""
     assert SHAPE.fullmatch(text) or TOKENS.account_of(text) is None
 
 
 @pytest.mark.one_engine
 def test_tokens_share_nothing() -> None:
-    """Ten thousand tokens of one account: none twice, every place takes every digit (T1)."""
+    """Ten thousand tokens of one account are distinct, with every digit everywhere (T1)."""
     tokens = [TOKENS.make(AccountId(1_000_001)).replace("-", "") for _ in range(10_000)]
     assert len(set(tokens)) == len(tokens)
     for place in range(32):
@@ -228,6 +228,6 @@ def test_tokens_share_nothing() -> None:
 
 @pytest.mark.one_engine
 def test_without_the_key_the_account_is_hidden() -> None:
-    """Another server's key reads other accounts out of a token."""
+    """With another server's key a token decodes to another account."""
     tokens = [TOKENS.make(AccountId(1_000_001)) for _ in range(100)]
     assert all(OTHERS.account_of(token) != 1_000_001 for token in tokens)

@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 class Seller:
-    """The shop of a world, and accounts with coins."""
+    """The shop of a world, with products and accounts with coins."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -65,7 +65,7 @@ class Seller:
     async def order(
         self, account: AccountId, product: Product, price: int = PRICE
     ) -> int | type[AppError]:
-        """Return the number of the order, or how it was refused."""
+        """Return the number of the order, or its refusal."""
         try:
             return await self.shop.order(account, product.id, price)
         except AppError as refused:
@@ -73,7 +73,7 @@ class Seller:
 
 
 async def test_the_last_ten_pieces(world: World) -> None:
-    """64 clients, each request three times at once: ten are sold, no coin is lost (R09, J3)."""
+    """64 clients send each request three times at once: ten are sold, no coin is lost (R09, J3)."""
     seller = Seller(world)
     product = await seller.product()
     buyers = [await seller.buyer(25) for _ in range(CLIENTS)]
@@ -97,7 +97,7 @@ async def test_the_last_ten_pieces(world: World) -> None:
 
 
 async def test_a_repetition_is_the_same_order(world: World) -> None:
-    """Within ten seconds, with any price, it is the same order; later another (R09)."""
+    """Within ten seconds, with any price, it is the same order; later it is a new one (R09)."""
     seller = Seller(world)
     product, other = await seller.product(), await seller.product("年卡")
     buyer = await seller.buyer(100)
@@ -112,7 +112,7 @@ async def test_a_repetition_is_the_same_order(world: World) -> None:
 
 
 async def test_orders_dated_by_a_wrong_clock_stop_no_other(world: World) -> None:
-    """A clock that was ahead and set back turns no new order into an old one (R09)."""
+    """A clock that was ahead and set back does not turn a new order into an old one (R09)."""
     seller = Seller(world)
     product, buyer = await seller.product(), await seller.buyer(100)
     world.clock.time += 1_000
@@ -126,7 +126,7 @@ async def test_orders_dated_by_a_wrong_clock_stop_no_other(world: World) -> None
 
 
 async def test_a_refused_order_may_be_made_later(world: World) -> None:
-    """Too few coins leave nothing behind: with more of them the same order is made."""
+    """A refusal for lack of coins is not stored: with enough coins the same order succeeds."""
     seller = Seller(world)
     product, buyer = await seller.product(), await seller.buyer(9)
     assert await seller.order(buyer, product) is NotEnoughCoins
@@ -142,7 +142,7 @@ async def test_a_refused_order_may_be_made_later(world: World) -> None:
 
 
 async def test_prices_follow_vip(world: World) -> None:
-    """A VIP pays the VIP price, from the order after the one that granted VIP (wire.md 8.3)."""
+    """A VIP pays the VIP price from the order after the one that granted VIP (wire.md 8.3)."""
     seller = Seller(world)
     product, buyer = await seller.product(price_vip=7), await seller.buyer(100)
     assert await seller.order(buyer, product, 7) is PriceChanged
@@ -155,7 +155,7 @@ async def test_prices_follow_vip(world: World) -> None:
 
 
 async def test_products_are_changed_by_name(world: World) -> None:
-    """What is not named stays, the price for VIP follows the price until it is set."""
+    """Other fields stay; the VIP price follows the price until it is set."""
     seller = Seller(world)
     product = await seller.product()
     assert (product.price, product.price_vip, product.type) == (PRICE, PRICE, 1)
@@ -185,7 +185,7 @@ async def test_products_are_changed_by_name(world: World) -> None:
 )
 @pytest.mark.one_engine
 async def test_no_product_is_half_defined(world: World, field: str, change: ProductChange) -> None:
-    """What cannot be is refused by its name, and nothing is defined."""
+    """An invalid value is refused by its name, and nothing is defined."""
     seller = Seller(world)
     with pytest.raises(InvalidField, match=field):
         await seller.shop.define("x", change)
@@ -197,7 +197,7 @@ async def test_no_product_is_half_defined(world: World, field: str, change: Prod
 
 @pytest.mark.one_engine
 async def test_names_are_found_in_each_form(world: World) -> None:
-    """A name that was typed with combining signs is the same name (NFC), for each command."""
+    """Each command finds a name with combining signs by its normal form (NFC)."""
     seller = Seller(world)
     product = await seller.product("cafe\u0301")
     assert (await seller.product(" caf\u00e9 ")).id == product.id
@@ -215,7 +215,7 @@ async def test_the_refusal_names_the_command(world: World) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 async def test_products_are_bounded(world: World) -> None:
-    """One more than the most is refused, changes of those that exist are not (security X5)."""
+    """One more is refused, changes of existing ones are not (security X5)."""
     seller = Seller(world)
     for number in range(MAX_PRODUCTS):
         await seller.product(f"p{number}")
@@ -227,7 +227,7 @@ async def test_products_are_bounded(world: World) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 async def test_orders_are_bounded(world: World) -> None:
-    """The oldest orders of an account are forgotten; numbers go on (security X5)."""
+    """The oldest orders of an account are deleted; numbers go on (security X5)."""
     seller = Seller(world)
     product, buyer = await seller.product(), await seller.buyer(100)
     for number in range(1, MAX_ORDERS + 1):

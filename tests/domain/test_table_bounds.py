@@ -1,4 +1,4 @@
-"""Repeated requests fill no table: each bound of docs/limits.md is reached (security X5)."""
+"""Repeated requests fill no table: each bound of docs/limits.md applies (security X5)."""
 
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.world import open_world
 
 @pytest.mark.parametrize("table", GROWN)
 async def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> None:
-    """Repeating a request leaves an account as many rows as the list says (security X5)."""
+    """Repeated requests leave an account as many rows as the list says (security X5)."""
     grow, most = GROWN[table]
 
     async with open_world(tmp_path / "hupan.db") as world:
@@ -33,13 +33,13 @@ async def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> N
 
 @pytest.mark.one_engine
 def test_what_is_tried_elsewhere_is_there() -> None:
-    """The files of tests that are named exist."""
+    """The test files that the list names exist."""
     root = Path(__file__).parents[2]
     assert [path for path in OTHERWISE.values() if not (root / path).is_file()] == []
 
 
 async def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
-    """Of many devices those that signed in last are known, for their guesses count apart (C5)."""
+    """The devices that signed in last are known, so their guesses count separately (C5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = (await world.account(phone=PHONE)).id
         await world.session(account, Device("the owner's", "ios"))
@@ -66,7 +66,7 @@ async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
-    """One session after the other, by its number (security X5)."""
+    """An operator signs out one session after the other, by number (security X5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = (await world.account(phone=PHONE)).id
         for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):

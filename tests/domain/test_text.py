@@ -1,4 +1,4 @@
-"""Rules for the text that people write (security U5, wire.md 4 edit-nickname)."""
+"""Rules for text that users write (security U5, wire.md 4 edit-nickname)."""
 
 import re
 import unicodedata
@@ -179,14 +179,14 @@ PEOPLE = st.one_of(
 
 
 def test_what_people_are_called(subtests: pytest.Subtests) -> None:
-    """Names of all scripts and emoji of all kinds are taken, in NFC."""
+    """Names of all scripts and emoji of all kinds are accepted, in NFC."""
     for text in GOOD.values():
         with subtests.test(text=text):
             assert parse_nickname(text, FIELD) == unicodedata.normalize("NFC", text)
 
 
 def test_what_hides_or_disturbs(subtests: pytest.Subtests) -> None:
-    """Everything else is refused by its wire name."""
+    """All other characters are refused by the field's wire name."""
     for text in BAD.values():
         with subtests.test(text=text):
             with pytest.raises(InvalidField) as refusal:
@@ -196,7 +196,7 @@ def test_what_hides_or_disturbs(subtests: pytest.Subtests) -> None:
 
 @given(PEOPLE)
 def test_every_nickname_that_is_taken(text: str) -> None:
-    """It is NFC, trimmed, of 1 to 32 visible characters and 128 bytes, and taken again as it is."""
+    """It is NFC, trimmed, 1 to 32 visible characters and 128 bytes, and stable."""
     try:
         name = parse_nickname(text, FIELD)
     except InvalidField:
@@ -210,7 +210,7 @@ def test_every_nickname_that_is_taken(text: str) -> None:
 
 
 def has_a_place(character: str, before: str) -> bool:
-    """Return whether a character is of no refused category, or stands in or behind an emoji."""
+    """Return whether a character is of no refused category, or part of an emoji."""
     if "\U0001f000" <= character <= "\U0001faff":
         return True
     if "\U00017000" <= character <= "\U0003fffd":
@@ -224,32 +224,32 @@ def has_a_place(character: str, before: str) -> bool:
     st.text(min_size=1, max_size=30), st.sampled_from("\x00\u202e\u200b\u2066\ue000\ufeff\u2028")
 )
 def test_one_bad_character_spoils_the_name(text: str, bad: str) -> None:
-    """Wherever it stands between others, a name with it is refused."""
+    """A name with one is refused, wherever it is."""
     with pytest.raises(InvalidField):
         parse_nickname(f"a{text}{bad}b", FIELD)
 
 
 @pytest.mark.parametrize("script", ["湖", "q\u0323", "😀", "\U0001f44b\U0001f3fd"])
 def test_characters_are_counted_as_people_see_them(script: str) -> None:
-    """Marks and tones count with the character they belong to."""
+    """Marks and tones count as part of their base character."""
     assert visible_length(script * 7) == 7
 
 
 def test_a_name_is_trimmed_and_composed() -> None:
-    """Blanks around it go, and what is made of two becomes one."""
+    """Blanks around it are removed, and combining sequences are composed."""
     assert parse_nickname(" \u3000Zoe\u0308 \t", FIELD) == "Zoë"
 
 
 @pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
 def test_an_introduction_has_lines(breaks: str) -> None:
-    """Line breaks of every kind become one kind; those around the text go."""
+    """Line breaks of every kind become one kind; those around the text are removed."""
     text = breaks.join(["", "你好", "", "Hello  ", ""])
     assert parse_paragraph(text, FIELD, max_characters=500) == "你好\n\nHello"
 
 
 @pytest.mark.parametrize("text", ["湖" * 500, "😀" * 500, "a\n" * 249 + "ab", "", "  \n "])
 def test_an_introduction_may_have_500_characters(text: str) -> None:
-    """Or none."""
+    """It may also be empty."""
     assert parse_paragraph(text, FIELD, max_characters=500) == text.strip()
 
 
@@ -259,7 +259,7 @@ def test_an_introduction_may_have_500_characters(text: str) -> None:
      "a\n\u0301b", "a\n\u202eb", "\x00", "a\x1bb", "a\u2066b\u2069"],
 )  # fmt: skip
 def test_an_introduction_that_is_refused(text: str) -> None:
-    """Too long, or with what hides or disturbs in one of its lines."""
+    """It is too long, or has a forbidden character in one of its lines."""
     with pytest.raises(InvalidField):
         parse_paragraph(text, FIELD, max_characters=500)
 
@@ -278,7 +278,7 @@ def test_an_introduction_that_is_refused(text: str) -> None:
     ],
 )
 def test_what_is_pasted_along_is_dropped(text: str, kept: str) -> None:
-    """Tabs, zero-width characters and marks of direction go, unless they have a place (U5)."""
+    """Tabs, zero-width characters and direction marks are dropped, unless needed (U5)."""
     assert parse_paragraph(text, FIELD, max_characters=500) == kept
 
 
@@ -298,7 +298,7 @@ def test_what_is_pasted_along_is_dropped(text: str, kept: str) -> None:
 def test_the_size_and_the_marks_are_looked_at_first(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What could take long to normalise is refused without normalising it (X2)."""
+    """Text that is slow to normalise is refused without normalising it (X2)."""
     looks = SimpleNamespace(combining=unicodedata.combining, category=unicodedata.category)
     monkeypatch.setattr(text_rules, "unicodedata", looks)
     for read in (parse_line, parse_paragraph, normalize_nfc):
@@ -308,7 +308,7 @@ def test_the_size_and_the_marks_are_looked_at_first(
 
 @given(st.text(max_size=60))
 def test_decomposed_text_is_read_as_its_normal_form(text: str) -> None:
-    """No text is refused for being decomposed, and none taken (U5)."""
+    """Decomposed and composed text get the same result (U5)."""
 
     def taken(form: Literal["NFC", "NFD"]) -> str | None:
         try:
@@ -320,7 +320,7 @@ def test_decomposed_text_is_read_as_its_normal_form(text: str) -> None:
 
 
 def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is let through at a glance would be let through at a long look, as long as it seems."""
+    """The fast check accepts only what the full check accepts, with the same length."""
     every = "".join(filter(text_rules.PLAIN_TEXT.fullmatch, map(chr, range(1, 0x11000))))
     assert len(every) > 27_000
     assert unicodedata.normalize("NFC", every) == every
@@ -331,7 +331,7 @@ def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.Mon
 
 @pytest.mark.slow
 def test_every_ideograph_is_a_letter() -> None:
-    """Chinese of all planes is accepted, even if Python's tables do not know it (U5, wire.md 4)."""
+    """Chinese of all planes is accepted, even if Python's tables lack it (U5, wire.md 4)."""
     planes = [
         *(range(0x3400, 0x4DC0), range(0x4E00, 0xA000)),
         *(range(0x20000, 0x2FFFE), range(0x30000, 0x3FFFE)),
@@ -341,7 +341,7 @@ def test_every_ideograph_is_a_letter() -> None:
 
 @given(st.text(max_size=60))
 def test_a_line_may_be_empty_and_never_breaks(text: str) -> None:
-    """What `line` takes is one line in its normal form."""
+    """`line` returns one line in its normal form."""
     try:
         taken = parse_line(text, FIELD, max_characters=32)
     except InvalidField:
@@ -353,6 +353,6 @@ def test_a_line_may_be_empty_and_never_breaks(text: str) -> None:
 @pytest.mark.parametrize("read", [parse_nickname, parse_device_text])
 @pytest.mark.parametrize("text", ["\ud800", "a\x00", "\x9f", "\udfff\ud800"])
 def test_no_text_holds_control_characters(read: Callable[[str, str], str], text: str) -> None:
-    """Neither names nor ids of devices."""
+    """Neither names nor device ids contain them."""
     with pytest.raises(InvalidField):
         read(f"a{text}b", FIELD)

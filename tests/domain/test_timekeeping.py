@@ -1,7 +1,7 @@
-"""The clock of a server never goes back over what it said before (security R08, L7).
+"""The clock of a server never goes back before a reported time (security R08, L7).
 
 Days begin at midnight in the server's zone (wire.md 5).
-A leap of the machine's clock ends nothing until it is confirmed or has lasted (security X10).
+A jump of the system clock ends nothing until it is confirmed or has lasted (security X10).
 """
 
 import logging
@@ -39,7 +39,7 @@ VALUES (?1, ?2, ?3, '', ?4, ?4)
 
 
 class Machine:
-    """The two clocks of a machine: one on the wall, and one that counts seconds."""
+    """The two clocks of a machine: wall clock and monotonic clock."""
 
     def __init__(self) -> None:
         self.wall = NOW
@@ -50,13 +50,13 @@ class Machine:
         return SteadyClock(lambda: self.wall, lambda: self.counted)
 
     def pass_time(self, seconds: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.wall += seconds
         self.counted += seconds
 
 
 async def begin(engine: Database, machine: Machine, *, trusting: bool = False) -> SteadyClock:
-    """Return a process starts."""
+    """Start a process."""
     clock = machine.clock()
     await ClockSync(engine, clock).initialize(trust_clock=trusting)
     return clock
@@ -65,7 +65,7 @@ async def begin(engine: Database, machine: Machine, *, trusting: bool = False) -
 @pytest.mark.one_engine
 @pytest.mark.parametrize("jump", JUMPS)
 def test_a_jump_back_takes_nothing_back(jump: int) -> None:
-    """Wherever the machine's clock jumps, ours goes on second by second (R08, X10)."""
+    """Wherever the system clock jumps, ours continues second by second (R08, X10)."""
     machine = Machine()
     clock = machine.clock()
     machine.pass_time(10)
@@ -83,7 +83,7 @@ def test_a_jump_back_takes_nothing_back(jump: int) -> None:
 @pytest.mark.one_engine
 @given(st.lists(st.tuples(st.sampled_from([0, *JUMPS]), st.integers(0, 600)), max_size=20))
 def test_no_order_of_jumps_turns_it_back(steps: list[tuple[int, int]]) -> None:
-    """It never goes back, nor slower than seconds pass: nothing lives longer than it may (R08)."""
+    """It never goes back, nor runs slower than real time: nothing lives too long (R08)."""
     machine = Machine()
     clock = machine.clock()
     times = [clock.now()]
@@ -124,7 +124,7 @@ async def test_one_process_follows_the_other(tmp_path: Path) -> None:
 
 
 async def test_an_operator_may_set_it_back(tmp_path: Path) -> None:
-    """After a time that never was, what it was promised to ends; the rest stays (R08)."""
+    """Sessions of the false time end; the rest stays (R08)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine, wrong = Machine(), Machine()
         wrong.wall = float(YEAR_2038)
@@ -168,7 +168,7 @@ def test_midnight_turns_the_day(zone: str) -> None:
 
 @pytest.mark.one_engine
 def test_days_are_counted_from_1970() -> None:
-    """2026-03-01 is day 20,513, wherever it is 2026-03-01."""
+    """2026-03-01 is day 20,513, in every zone where it is 2026-03-01."""
     for zone in ZONES:
         assert DayCalendar(ZoneInfo(zone)).today(at("2026-03-01 12:00:00", zone)) == 20_513
 
@@ -179,16 +179,16 @@ def test_days_are_counted_from_1970() -> None:
     [
         # Clocks go from 23:59:59 to 01:00:00: this day has no midnight.
         ("America/Sao_Paulo", "2018-11-04 01:00:00", "2018-11-04 23:59:59"),
-        # 23:00 to 24:00 comes twice; both hours belong to the old day.
+        # 23:00 to 24:00 occurs twice; both hours belong to the old day.
         ("America/Sao_Paulo", "2018-02-17 00:00:00", "2018-02-17 23:59:59"),
-        # 01:00 to 02:00 comes twice.
+        # 01:00 to 02:00 occurs twice.
         ("America/New_York", "2026-11-01 00:00:00", "2026-11-01 23:59:59"),
         # 00:00 to 01:00 is skipped.
         ("Africa/Cairo", "2026-04-24 01:00:00", "2026-04-24 23:59:59"),
     ],
 )
 def test_odd_days(zone: str, first: str, last: str) -> None:
-    """A day that is an hour shorter or longer is one day."""
+    """A day of 23 or 25 hours is one day."""
     days = DayCalendar(ZoneInfo(zone))
     begins, ends = at(first, zone), at(last, zone)
     today = days.today(begins)
@@ -202,7 +202,7 @@ def test_odd_days(zone: str, first: str, last: str) -> None:
     moments=st.lists(st.floats(0, 4_000_000_000), min_size=2, max_size=10),
 )
 def test_what_is_remembered_is_right(zone: str, moments: list[float]) -> None:
-    """Moments in any order each get the date of the wall clock."""
+    """Times in any order each get the date of the wall clock."""
     days, tz = DayCalendar(ZoneInfo(zone)), ZoneInfo(zone)
     for moment in moments:
         date = datetime.fromtimestamp(moment, UTC).astimezone(tz).date()
@@ -228,17 +228,17 @@ class Process:
         self.keeping = ClockSync(engine, self.clock)
 
     async def begin(self, *, trusting: bool = False) -> "Process":
-        """Starts."""
+        """Start the process."""
         await self.keeping.initialize(trust_clock=trusting)
         return self
 
     async def command_time(self) -> float:
-        """Return the time that a command of the same store has."""
+        """Return the time that a command on the same store uses."""
         return (await load_store_clock(self.engine, self.machine.clock())).now()
 
 
 async def live(seconds: int, *processes: Process) -> None:
-    """Time passes on all machines; each process keeps the time every five minutes."""
+    """Let time pass on all machines; each process stores its time every five minutes."""
     machines = {process.machine for process in processes}
     while seconds > 0:
         for machine in machines:
@@ -249,7 +249,7 @@ async def live(seconds: int, *processes: Process) -> None:
 
 
 @pytest.mark.parametrize("leap", [HOUR + 1, DAY, 20 * DAY, TEN_YEARS])
-async def test_a_leap_that_does_not_last(
+async def test_a_jump_that_does_not_last(
     tmp_path: Path, leap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For 75 s as for 59 minutes it is logged, and neither server nor command follows (X10)."""
@@ -275,8 +275,8 @@ async def test_a_leap_that_does_not_last(
     assert caplog.text.count("has leapt back") == 2
 
 
-async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
-    """The clock is checked every few seconds, the store updated each minute or on a leap (X10)."""
+async def test_commands_know_of_a_jump_at_once(tmp_path: Path) -> None:
+    """The clock is checked every few seconds, the store updated each minute or on a jump (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         one = await Process(engine, Machine()).begin()
         one.machine.pass_time(30)
@@ -294,8 +294,8 @@ async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
         assert (await get_clock_state(engine)).latest == NOW + 90
 
 
-async def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
-    """After an hour it is no mistake, for all processes of the machine and for commands (X10)."""
+async def test_a_jump_that_lasts_is_followed(tmp_path: Path) -> None:
+    """After an hour all processes of the machine and commands follow it (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         both = [await Process(engine, machine).begin() for _ in range(2)]
@@ -310,8 +310,8 @@ async def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
         assert await both[0].command_time() == machine.wall
 
 
-async def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
-    """By `trust_clock` at a start, and taken back by it too (X10)."""
+async def test_a_jump_that_is_confirmed(tmp_path: Path) -> None:
+    """`trust_clock` at a start accepts it, and also takes it back (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         one = await Process(engine, machine).begin()
@@ -326,7 +326,7 @@ async def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
 
 
 async def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
-    """Set back, a session that was used meanwhile goes on, a cancelled account waits no longer."""
+    """After the clock is set back, used sessions stay, and a cancellation does not wait longer."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine, now = Machine(), int(NOW)
         one = await Process(engine, machine).begin()
@@ -350,8 +350,8 @@ async def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
         assert tuple(used) == (now - 5, now)
 
 
-async def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
-    """A restart neither accepts it nor restarts its time: what lasted before counts (X10)."""
+async def test_a_restart_does_not_accept_a_jump(tmp_path: Path) -> None:
+    """A restart neither accepts it nor restarts its hour (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         one = await Process(engine, machine).begin()
@@ -366,7 +366,7 @@ async def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pause", [HOUR + 1, 2 * DAY, 29 * DAY])
 async def test_a_pause_is_believed_but_purges_nothing(tmp_path: Path, pause: int) -> None:
-    """A server that was down has the right time at once, and forgets nothing for an hour (X10)."""
+    """A restarted server has the right time at once, and deletes nothing for an hour (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         await Process(engine, machine).begin()
@@ -384,7 +384,7 @@ async def test_a_pause_is_believed_but_purges_nothing(tmp_path: Path, pause: int
 
 
 async def test_a_wrong_clock_at_a_start(tmp_path: Path) -> None:
-    """Ten years ahead at a start: server and commands go on from the store's time (X10)."""
+    """Ten years ahead at a start: server and commands use the store's time (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         await Process(engine, machine).begin()
@@ -399,7 +399,7 @@ async def test_a_wrong_clock_at_a_start(tmp_path: Path) -> None:
 
 
 async def test_a_clock_that_was_never_set(tmp_path: Path) -> None:
-    """The first start in 1970: the right time is followed as soon as it is there (X10)."""
+    """If the first start is in 1970, the right time is used as soon as it is known (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         machine.wall = 10.0
@@ -418,7 +418,7 @@ async def test_a_clock_that_was_never_set(tmp_path: Path) -> None:
 async def test_one_wrong_node_does_not_lead_the_others(
     tmp_path: Path, ahead: int, *, runs_already: bool
 ) -> None:
-    """As long as a node is sure of another time a leap is not believed, however it lasts (X10)."""
+    """If a node is sure of another time, a jump is not accepted, however long it lasts (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         right, machine = await Process(engine, Machine()).begin(), Machine()
         if runs_already:
@@ -455,8 +455,8 @@ def signed_up(served: InProcessServer, mobile: str) -> str:
     return served.post("user/verification-login", body).text("token")
 
 
-def test_a_leap_ends_no_session_and_erases_no_account(served: InProcessServer) -> None:
-    """Ten years ahead for 75 s, with the housekeeping of a whole server; an hour does (X10)."""
+def test_a_jump_ends_no_session_and_erases_no_account(served: InProcessServer) -> None:
+    """Ten years ahead for 75 s do not, with a server's housekeeping; an hour does (X10)."""
     machine, parts = Machine(), served.server.infrastructure
     served.clock.time = machine.wall
     token, leaving = (signed_up(served, mobile) for mobile in ("13900000001", "13900000002"))
@@ -500,12 +500,12 @@ def test_a_leap_ends_no_session_and_erases_no_account(served: InProcessServer) -
 
 
 async def tidy(server: Server) -> None:
-    """What the server does once a minute."""
+    """Run the server's task of each minute."""
     assert server.timekeeping is not None
     await server.timekeeping.sync()
     await server.housekeeping.purge()
 
 
 async def exists(engine: Database, account: AccountId) -> bool:
-    """Return whether an account is still there."""
+    """Return whether an account still exists."""
     return await engine.fetch_one("SELECT 1 FROM accounts WHERE id = ?1", account) is not None

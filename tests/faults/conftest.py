@@ -1,4 +1,4 @@
-"""Sandboxes of one test alone: these tests look at processes, and stop them."""
+"""Give each test its own sandbox: these tests inspect processes, and stop them."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,6 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def own_wire(own_sandbox: Server) -> Iterator[WireClient]:
-    """Yield a stranger's client of the test's own sandbox."""
+    """Yield an unauthenticated client of the test's own sandbox."""
     with WireClient(own_sandbox) as client:
         yield client

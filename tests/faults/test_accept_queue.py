@@ -1,4 +1,4 @@
-"""How many connections may wait to be let in (security R22)."""
+"""How many connections may wait to be accepted (security R22)."""
 
 import contextlib
 import os
@@ -31,9 +31,9 @@ SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
 def processes(pid: int) -> list[int]:
-    """Return a process and those that it began."""
+    """Return a process and its children."""
     told = subprocess.run(  # noqa: S603 - our own arguments
-        ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - that of the system
+        ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - the system's
         capture_output=True,
         text=True,
         check=False,
@@ -58,7 +58,7 @@ def standing_still(pid: int) -> Iterator[None]:
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """As many as the test has connections."""
+    """Allow as many files as the test has connections."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], AT_ONCE + 200), before[1]))
     yield
@@ -66,7 +66,7 @@ def many_files() -> Iterator[None]:
 
 
 def connected(port: int, opened: contextlib.ExitStack) -> int:
-    """How many of 1,500 connections that begin at once are in the queue; waits while there are."""
+    """Start 1,500 connections at once; return how many are established."""
     waiting = selectors.DefaultSelector()
     for _ in range(AT_ONCE):
         client = opened.enter_context(socket.socket())
@@ -104,7 +104,7 @@ def backlogs() -> dict[int, int]:
 @pytest.mark.skipif(not SOMAXCONN.exists(), reason="another system keeps its queues elsewhere")
 @pytest.mark.parametrize("mode", ["serve", "sandbox"])
 def test_each_listener_has_the_queue_that_is_meant(tmp_path: Path, mode: str) -> None:
-    """Read back from the kernel: 2,048, or what the system allows."""
+    """The kernel reports 2,048, or what the system allows."""
     metrics_port = free_port()
     environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
     with Server(mode, "--data-dir", str(tmp_path), environment=environment) as server:
@@ -121,7 +121,7 @@ def test_each_listener_has_the_queue_that_is_meant(tmp_path: Path, mode: str) ->
 @pytest.mark.parametrize("listener", ["own", "metrics"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fifteen_hundred_may_wait(tmp_path: Path, workers: str, listener: str) -> None:
-    """On each listener; while none is accepted, none of them is refused."""
+    """While none is accepted on a listener, none of them is refused."""
     metrics_port = ports_in_a_row()  # one for each worker
     environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
     arguments = ("--data-dir", str(tmp_path), "--workers", workers)

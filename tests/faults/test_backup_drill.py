@@ -1,7 +1,7 @@
-"""The drill: backup under load, kill -9, the machine is gone, restore elsewhere (security R20, L6).
+"""The drill: backup under load, kill -9, loss of the machine, restore elsewhere (R20, L6).
 
-Every write that was acknowledged before the backup began is in it; those that came while it was
-made are there or not, each as a whole.
+Every write that was acknowledged before the backup began is in it; those during the backup are
+included or not, each as a whole.
 """
 
 import os
@@ -43,7 +43,7 @@ def await_writes(journal: Journal, more: int) -> None:
 def lost(
     before: dict[Key, frozenset[Value]], touched: set[Key], found: dict[Key, Value]
 ) -> list[str]:
-    """What was acknowledged before the backup and is not in it; codes end with a restore."""
+    """Return writes acknowledged before the backup that it lacks; a restore ends codes."""
     return [
         f"{key}: {found.get(key)!r} was restored, but {sorted(map(repr, values))} was told"
         for key, values in before.items()
@@ -52,7 +52,7 @@ def lost(
 
 
 def drill(folder: Path, seed: int, writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One drill, from the first account to the first answer of the restored server."""
+    """Run one drill, from the first account to the first response of the restored server."""
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     folder.mkdir()
     key = BackupKey(folder)
@@ -85,7 +85,7 @@ def drill(folder: Path, seed: int, writes: int, monkeypatch: pytest.MonkeyPatch)
     ):
         assert wrong_answers(asker, live=live, ended=ended) == []
         assert live
-        made = asker.door("accounts", {"email": "after@example.com"})
+        made = asker.call_sandbox("accounts", {"email": "after@example.com"})
         assert isinstance(made, dict)
         assert int(made["id"]) > max(ids)
 

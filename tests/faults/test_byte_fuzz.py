@@ -1,4 +1,4 @@
-"""Bytes of any kind at endpoints that speak protobuf (security R23, I6)."""
+"""Any bytes at endpoints that accept protobuf (security R23, I6)."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ PAYLOADS = st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
 
 @st.composite
 def messages(draw: st.DrawFn) -> bytes:
-    """Something like a message: fields of all wire types, true and lying lengths, cut anywhere."""
+    """Draw message-like bytes: all wire types, true and false lengths, cut anywhere."""
     parts = []
     for _ in range(draw(st.integers(0, 6))):
         field, kind = draw(FIELDS), draw(st.integers(0, 7))
@@ -57,7 +57,7 @@ def token(kept_wire: WireClient) -> str:
 
 
 def send(wire: WireClient, token: str, path: str, body: bytes, content_type: str) -> None:
-    """Send a body and check that the answer keeps every rule of the wire and is no server error."""
+    """Send a body; check that the response follows the wire rules and is no server error."""
     headers = {"content-type": content_type} if content_type else {}
     reply = wire.request("POST", f"/v1/{path}", body, token=token, headers=headers)
     assert reply.headers["x-result"] in {"ok", "refused"}
@@ -74,7 +74,7 @@ def send(wire: WireClient, token: str, path: str, body: bytes, content_type: str
 def test_some_bodies(
     kept_wire: WireClient, token: str, path: str, body: bytes, content_type: str
 ) -> None:
-    """For any bytes the answer is one of the contract's."""
+    """For any bytes the response is one of the contract's."""
     send(kept_wire, token, path, body, content_type)
 
 
@@ -84,5 +84,5 @@ def test_some_bodies(
 def test_many_bodies(
     kept_wire: WireClient, token: str, path: str, body: bytes, content_type: str
 ) -> None:
-    """The same, for as long as it takes."""
+    """The same holds in a long run."""
     send(kept_wire, token, path, body, content_type)

@@ -1,4 +1,4 @@
-"""Jumps of the machine's clock revive nothing and lock no account for longer (security R08, L7)."""
+"""Jumps of the system clock revive nothing and extend no lockout (security R08, L7)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ AHEAD = [1, 3600, DAY, 2**31 - int(NOW)]
 
 
 class JumpingClock:
-    """A server's clock on a machine whose own clock jumps."""
+    """A server's clock on a machine whose system clock jumps."""
 
     def __init__(self) -> None:
         self.wall = NOW
@@ -41,7 +41,7 @@ class JumpingClock:
         return self.now()
 
     def pass_time(self, seconds: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.wall += seconds
         self.counted += seconds
 
@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
 
 @pytest.fixture
 def served(tmp_path: Path, clock: JumpingClock) -> Iterator[InProcessServer]:
-    """Yield a server on that clock."""
+    """Yield a server with that clock."""
     assert clock.now() == NOW
     served = InProcessServer(tmp_path / "served")
     yield served
@@ -71,7 +71,7 @@ def code(served: InProcessServer, solved: dict[str, object] | None = None) -> st
 
 
 def sign_in(served: InProcessServer, text: str) -> int:
-    """Return the answer to a code; with 1 the account is signed in on another device each time."""
+    """Return the response code of a sign-in by code; each success is another device."""
     body = {"mobile": PHONE, "captcha": text, "deviceId": text}
     return served.post("user/verification-login", body).code
 
@@ -108,7 +108,7 @@ def test_what_has_expired_stays_so(
 def test_nothing_is_good_for_longer(
     served: InProcessServer, clock: JumpingClock, seconds: int
 ) -> None:
-    """What was made before a jump back lives as long as it would have (R08)."""
+    """Whatever was created before a jump back keeps its lifetime (R08)."""
     unused, captcha = code(served), served.solved()
     clock.wall -= seconds
     clock.pass_time(CODE_SECONDS - 1)
@@ -121,10 +121,10 @@ def test_nothing_is_good_for_longer(
 @pytest.mark.one_engine
 @pytest.mark.parametrize("seconds", AHEAD)
 def test_a_jump_ahead_and_back(served: InProcessServer, clock: JumpingClock, seconds: int) -> None:
-    """What a jump ahead ended has ended; what comes afterwards works as ever (R08)."""
+    """What a jump ahead ended stays ended; everything later works as usual (R08)."""
     unused = code(served)
     clock.wall += seconds
-    is_over = CODE_SECONDS <= seconds <= MAX_JUMP_SECONDS  # a longer one is not followed (X10)
+    is_over = CODE_SECONDS <= seconds <= MAX_JUMP_SECONDS  # a longer one is not accepted (X10)
     assert sign_in(served, unused) == (WRONG_CODE if is_over else 1)
     clock.wall -= seconds
     assert sign_in(served, unused) == WRONG_CODE
@@ -136,7 +136,7 @@ def test_a_jump_ahead_and_back(served: InProcessServer, clock: JumpingClock, sec
 
 @pytest.mark.parametrize("seconds", [*(-back for back in BACK), *AHEAD])
 async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
-    """A locked-out account is let in again when the window is over, and never later (R08, C5)."""
+    """A locked-out account can sign in when the window is over, and not later (R08, C5)."""
     clock, limits = JumpingClock(), [Limit("tries", 3, DAY)]
     limiter = StoredLimiter(enabled=True)
 
@@ -148,7 +148,7 @@ async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
 
         assert [await take() for _ in range(4)] == [True, True, True, False]
         clock.wall += seconds
-        assert not await take()  # a leap of a day is not followed (X10)
+        assert not await take()  # a jump of a day is not accepted (X10)
         clock.pass_time(DAY)
         assert await take()
 
@@ -157,9 +157,9 @@ async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Australia/Lord_Howe"])
 def test_the_machines_zone_says_nothing(zone: str) -> None:
-    """register_time is of the zone that is set, wherever the machine stands (L7, wire.md 1.11).
+    """register_time uses the configured zone, whatever the machine's is (L7, wire.md 1.11).
 
-    At both moments the first of these zones changes to, or from, summer time.
+    At both times the first of these zones changes to, or from, summer time.
     """
     with Server("sandbox", environment={"TZ": zone}) as server, WireClient(server) as client:
         for at, text in (

@@ -1,4 +1,4 @@
-"""A migration that is cut anywhere is whole at the next start, or was not begun (R12, J7)."""
+"""After a cut migration the next start has all of it or none (R12, J7)."""
 
 import random
 from pathlib import Path
@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 
 def unsummed(path: Path) -> object:
-    """Recorded writes carry no page sums."""
+    """Record writes without page checksums."""
     return connect(path, "unix")
 
 
 def record(path: Path, known: list[Migration], patch: pytest.MonkeyPatch) -> Disk:
-    """What the migration of a store does to the disk."""
+    """Return the disk operations of a store's migration."""
     with recorded() as (vfs, disk):
         patch.setattr("hupan.store.migrate.connect", lambda place: connect(place, vfs))
         if known:
@@ -37,7 +37,7 @@ def record(path: Path, known: list[Migration], patch: pytest.MonkeyPatch) -> Dis
 
 
 def fill(path: Path, vfs: str) -> None:
-    """Accounts with balances, all at once."""
+    """Create accounts with balances, all at once."""
     connection = connect(path, vfs)
     with connection:
         for number in range(1_000_001, 1_000_001 + ACCOUNTS):
@@ -46,7 +46,7 @@ def fill(path: Path, vfs: str) -> None:
 
 
 def look(path: Path) -> tuple[list[Row], list[Row]]:
-    """Return the schema of a file, and its accounts; the file is sound (J7)."""
+    """Return schema and accounts of a file; check that the file is sound (J7)."""
     connection = connect(path, "unix")
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -61,7 +61,7 @@ def look(path: Path) -> tuple[list[Row], list[Row]]:
 def test_the_next_start_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, landed: int
 ) -> None:
-    """Cut at each write and each sync, before and after it, no part of a migration stays (R12)."""
+    """After a cut at each write and sync no part of a migration remains (R12)."""
     chance = random.Random(landed)  # noqa: S311 - what a cut leaves
     played, cut = tmp_path / "played", tmp_path / "cut"
     played.mkdir()
@@ -81,5 +81,5 @@ def test_the_next_start_goes_on(
         for file in cut.iterdir():
             file.unlink()
         cut.rmdir()
-    # All of what was missing or nothing, and both were met.
+    # Each cut leaves all of the missing part or nothing, and both occurred.
     assert migrated_again == {len(load_migrations()), len(load_migrations()) - landed, 0}

@@ -1,4 +1,4 @@
-"""A server whose file was damaged while it stood still (security R05, J8)."""
+"""A server whose file was damaged while it was stopped (security R05, J8)."""
 
 import random
 from collections import Counter
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 def pages(database: Path) -> list[int]:
-    """Return the pages that hold accounts and sessions."""
+    """Return the pages with accounts and sessions."""
     connection = apsw.Connection(str(database), vfs="unix")
     found = [int(str(row[0])) for row in connection.execute(LEAVES).fetchall()]
     connection.close()
@@ -27,14 +27,14 @@ def pages(database: Path) -> list[int]:
 
 
 def test_damage_is_reported_and_the_rest_is_served(tmp_path: Path) -> None:
-    """Requests for a damaged row fail, others are served, and no answer mixes accounts.
+    """Requests for a damaged row fail, others are served, and no response mixes accounts.
 
-    The process goes on, `/readyz` is red, and the log names the table without a number.
+    The process continues, `/readyz` is red, and the log names the table without a number.
     """
     folder = tmp_path / "data"
     tokens = enrol(folder, MEMBERS)
     whole = (folder / "hupan.db").read_bytes()
-    chance, seen = random.Random(3), Counter[int]()  # noqa: S311 - where it strikes
+    chance, seen = random.Random(3), Counter[int]()  # noqa: S311 - where to damage
     where = pages(folder / "hupan.db")
     for _ in range(ROUNDS):
         content = bytearray(whole)
@@ -56,7 +56,7 @@ def test_damage_is_reported_and_the_rest_is_served(tmp_path: Path) -> None:
 
 
 def ask_all(server: Server, tokens: dict[str, str]) -> Counter[int]:
-    """Return every member looks at the own account."""
+    """Let every member read their own account; return the responses."""
     codes = Counter[int]()
     with Asker(server.port) as asker:
         for phone, token in tokens.items():
@@ -73,7 +73,7 @@ def test_a_damaged_log_ends_the_start(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server:
         with Asker(server.port) as asker:
             for _ in range(10):
-                asker.door("accounts", {"coins": 5})
+                asker.call_sandbox("accounts", {"coins": 5})
         server.kill()
         log = folder / "hupan.db-wal"
         content = bytearray(log.read_bytes())

@@ -1,4 +1,4 @@
-"""Flipped bytes: where money and credentials lie no wrong row is ever read (security R05, J8)."""
+"""Flipped bytes: no wrong row of money or credentials is ever read (security R05, J8)."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ READ = (
     "SELECT * FROM sessions ORDER BY account_id, token_hash",
     "SELECT * FROM codes ORDER BY target, channel",
 )
-# Identities lie twice, in their table and in an index of it; a reading needs one of both alone.
+# Identities are stored twice, in their table and in its index; a read needs only one of them.
 PAGES = "SELECT pageno FROM dbstat WHERE name IN ('coin_entries', 'accounts', 'sessions', 'codes')"
 OPEN = "INSERT INTO sessions VALUES (?1, ?2, 'd', 'android', 1, 1, 1, '')"
 SHOW = "UPDATE accounts SET phone = ?2, password_hash = ?3 WHERE id = ?1"
@@ -44,7 +44,7 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 @dataclass(frozen=True)
 class Store:
-    """The files of a store as they lie there, its rows, and the pages that these lie in."""
+    """The files of a store, its rows, and the pages of these rows."""
 
     files: Files
     rows: list[list[Row]]
@@ -52,7 +52,7 @@ class Store:
 
 
 async def fill(world: World) -> None:
-    """Accounts with money and all kinds of credentials."""
+    """Create accounts with money and all kinds of credentials."""
 
     async def arrive(number: int) -> None:
         account = await world.bare_account()
@@ -74,12 +74,12 @@ async def fill(world: World) -> None:
 
 
 async def read(engine: SqliteDatabase) -> list[list[Row]]:
-    """Return all rows that matter."""
+    """Return all relevant rows."""
     return [await engine.fetch_all(sql) for sql in READ]
 
 
 def make(folder: Path, *, closed: bool) -> Store:
-    """Return a store that was stopped in order, or one that was killed and has all in its log."""
+    """Return a store that was stopped in order, or a killed one with all rows in its log."""
     migrate_file(folder / NAME)
     engine = SqliteDatabase(folder / NAME)
     asyncio.run(fill(World(engine)))
@@ -92,18 +92,18 @@ def make(folder: Path, *, closed: bool) -> Store:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Everything is in the file."""
+    """Return a store with everything in the file."""
     return make(tmp_path_factory.mktemp("stopped"), closed=True)
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Everything is in the log."""
+    """Return a store with everything in the log."""
     return make(tmp_path_factory.mktemp("killed"), closed=False)
 
 
 def flipping(name: str) -> Damage:
-    """Flips bits in one to eight bytes in a row."""
+    """Flip bits in one to eight consecutive bytes."""
 
     def flip(files: Files, chance: random.Random) -> Files:
         content = bytearray(files[name])
@@ -116,7 +116,7 @@ def flipping(name: str) -> Damage:
 
 
 def flipping_rows(store: Store) -> Damage:
-    """Flips bytes in a page of a table that holds money or credentials."""
+    """Flip bytes in a page of a table with money or credentials."""
 
     def flip(files: Files, chance: random.Random) -> Files:
         content = bytearray(files[NAME])
@@ -129,7 +129,7 @@ def flipping_rows(store: Store) -> Damage:
 
 
 def zeroing(name: str) -> Damage:
-    """Has a page read as zeros, as some disks do with what they lost."""
+    """Replace a page by zeros, as some disks do with lost data."""
 
     def zero(files: Files, chance: random.Random) -> Files:
         content = bytearray(files[name])
@@ -141,13 +141,13 @@ def zeroing(name: str) -> Damage:
 
 
 def truncating(files: Files, chance: random.Random) -> Files:
-    """Cuts the end of the file off."""
+    """Cut off the end of the file."""
     content = files[NAME]
     return {**files, NAME: content[: chance.randrange(1, len(content))]}
 
 
 def met(folder: Path, files: Files) -> list[list[Row]] | None:
-    """Return the rows that a server would read after a start; None when it says that it cannot."""
+    """Return the rows that a server would read after a start; None if it refuses."""
     for file in folder.iterdir():
         file.unlink()
     for name, content in files.items():
@@ -173,8 +173,8 @@ def met(folder: Path, files: Files) -> list[list[Row]] | None:
 
 
 def damage(folder: Path, store: Store, do: Damage, times: int) -> Counter[str]:
-    """Damage a store repeatedly: each time it is reported, or the rows are read as they were."""
-    chance = random.Random(5)  # noqa: S311 - where it strikes
+    """Damage a store repeatedly: it is reported, or the rows are unchanged."""
+    chance = random.Random(5)  # noqa: S311 - where to damage
     seen: Counter[str] = Counter()
     for number in range(times):
         rows = met(folder, do(store.files, chance))
@@ -184,18 +184,18 @@ def damage(folder: Path, store: Store, do: Damage, times: int) -> Counter[str]:
 
 
 def test_flips_in_rows(tmp_path: Path, stopped: Store) -> None:
-    """Every flip where money and credentials lie is found (security R05, J3)."""
+    """Every flip in money or credentials is found (security R05, J3)."""
     assert damage(tmp_path, stopped, flipping_rows(stopped), FLIPS) == {"told": FLIPS}
 
 
 def test_flips_anywhere(tmp_path: Path, stopped: Store) -> None:
-    """Wherever else one falls, no row reads as another one (security R05)."""
+    """Anywhere else, a flip does not change a row (security R05)."""
     seen = damage(tmp_path, stopped, flipping(NAME), FLIPS // 2)
     assert seen["told"] > FLIPS / 20, seen
 
 
 def test_flips_in_the_log(tmp_path: Path, killed: Store) -> None:
-    """Nor does a flip in the write-ahead log of a killed server take commits away (R05, J1)."""
+    """A flip in the write-ahead log of a killed server loses no commits (R05, J1)."""
     seen = damage(tmp_path, killed, flipping(LOG), FLIPS)
     assert seen["told"] > FLIPS / 2, seen
 
@@ -213,14 +213,14 @@ def test_lost_pages(tmp_path: Path, stopped: Store, do: Damage) -> None:
 
 
 def test_lost_pages_of_the_log(tmp_path: Path, killed: Store) -> None:
-    """The log is no worse off (R05)."""
+    """The same holds for the log (R05)."""
     assert damage(tmp_path, killed, zeroing(LOG), FLIPS // 4)["told"] > FLIPS / 8
 
 
 def test_the_log_names_the_table_and_no_secret(
     tmp_path: Path, stopped: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says where the damage is, without personal data (R05, L1)."""
+    """The log names the damaged place, without personal data (R05, L1)."""
     caplog.set_level(logging.DEBUG, "hupan")
     damage(tmp_path, stopped, flipping_rows(stopped), FLIPS // 4)
     assert "damage found in coin_entries" in caplog.text
@@ -239,7 +239,7 @@ def running(sql: str) -> Callable[[Transaction], Awaitable[int]]:
 
 
 async def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
-    """A change that meets a damaged row fails alone: others of the same moment are kept (R05)."""
+    """A write to a damaged row fails alone: others in the same group succeed (R05)."""
     content = stopped.files[NAME]
     at = content.index(SECRET.encode()) // PAGE_BYTES * PAGE_BYTES
     torn = content[: at + 100] + bytes([content[at + 100] ^ 1]) + content[at + 101 :]

@@ -1,4 +1,4 @@
-"""A full disk: nothing is falsely acknowledged, reading goes on, later writing too (R03)."""
+"""A full disk: nothing is falsely acknowledged; reads work, later writes too (R03)."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 class Writers:
-    """Accounts that change their names one after the other, and the answers."""
+    """Accounts that change their names one after the other, and the responses."""
 
     def __init__(self, server: Server, tokens: dict[str, str]) -> None:
         self.server = server
@@ -38,17 +38,17 @@ class Writers:
         self.serial = count()
 
     def write(self, phone: str, times: int) -> None:
-        """Changes one name again and again; notes each answer."""
+        """Change one name again and again; record each response."""
         with Asker(self.server.port) as asker:
             for _ in range(times):
-                name = f"n{next(self.serial)}"  # never one that was there
+                name = f"n{next(self.serial)}"  # never an existing one
                 reply = asker.post("user/edit-nickname", pb.text(3, name), self.tokens[phone])
                 self.codes.append(reply.code)
                 if reply.code == 1:
                     self.names[phone] = name
 
     def write_all(self) -> list[int]:
-        """Return all members at once; the codes of the answers, one for each request."""
+        """Write as all members at once; return the code of each response."""
         self.codes = []
         with ThreadPoolExecutor(MEMBERS) as pool:
             for part in [pool.submit(self.write, phone, WRITES) for phone in self.tokens]:
@@ -56,7 +56,7 @@ class Writers:
         return self.codes
 
     def check(self) -> None:
-        """Reading goes on, and shows just what was acknowledged."""
+        """Check that reads work, and show exactly the acknowledged writes."""
         with Asker(self.server.port) as asker:
             for phone, token in self.tokens.items():
                 reply = asker.own_info(token)
@@ -64,7 +64,7 @@ class Writers:
                 assert reply.data.text(2) == self.names[phone]
 
     def come_back(self) -> None:
-        """Waits until writes are kept again, without a restart."""
+        """Wait until writes succeed again, without a restart."""
         deadline = time.monotonic() + WAIT_SECONDS
         while set(self.write_all()) != {1}:
             assert time.monotonic() < deadline, self.server.output()[-2000:]
@@ -72,18 +72,18 @@ class Writers:
             assert asker.status("/readyz") == 200
 
 
-def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None]) -> None:
-    """The course of every full disk."""
+def check_full_disk(writers: Writers, fill: Callable[[], None], free: Callable[[], None]) -> None:
+    """Fill the disk, check the server, and free it again."""
     assert set(writers.write_all()) == {1}
     pid = writers.server.process.pid
     fill()
     codes = writers.write_all()
     assert len(codes) == MEMBERS * WRITES  # every request was answered
-    assert codes.count(STORE_UNAVAILABLE) > MEMBERS, codes  # the fault struck
+    assert codes.count(STORE_UNAVAILABLE) > MEMBERS, codes  # the fault occurred
     assert set(codes) <= {1, STORE_UNAVAILABLE}
     writers.check()
     with Asker(writers.server.port) as asker:
-        # Where the log restarts a small change still fits, and the server is ready for it.
+        # Where the log restarts a small write still fits, and the server is ready for it.
         assert asker.status("/readyz") == 503 or 1 in codes
         assert asker.status("/healthz") == 200
     free()
@@ -104,7 +104,7 @@ def test_files_that_cannot_grow(tmp_path: Path) -> None:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (LEAST_BYTES, most[1]))
 
         writers = Writers(server, tokens)
-        suffer(writers, fill, lambda: _unlimit(pid, most))
+        check_full_disk(writers, fill, lambda: _unlimit(pid, most))
         fill()
         assert set(writers.write_all()) == {STORE_UNAVAILABLE}
         with Asker(server.port) as asker:
@@ -141,12 +141,12 @@ def test_no_space_left(tmp_path: Path) -> None:
                 while _grows(filler.fileno()):
                     pass
 
-        suffer(Writers(server, tokens), fill, (seen / "filler").unlink)
+        check_full_disk(Writers(server, tokens), fill, (seen / "filler").unlink)
         assert server.stop() == 0
 
 
 def _grows(descriptor: int) -> bool:
-    """Return whether another bit fits."""
+    """Return whether the file can still grow."""
     try:
         return os.write(descriptor, bytes(4096)) > 0
     except OSError:

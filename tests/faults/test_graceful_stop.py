@@ -1,4 +1,4 @@
-"""A stop while much is under way (security R17)."""
+"""A stop with much work in progress (security R17)."""
 
 import contextlib
 import signal
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def served(port: int) -> socket.socket:
-    """Return a connection that the server has taken, not just its system."""
+    """Return a connection that the server has accepted, not just its system."""
     connection = connect(port)
     connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
     answer = b""
@@ -34,12 +34,12 @@ def served(port: int) -> socket.socket:
 
 
 def renaming(token: str, name: str) -> bytes:
-    """Return a whole request that changes the nickname."""
+    """Return a complete request that changes the nickname."""
     return b"".join(post("user/edit-nickname", pb.text(3, name), token))
 
 
 def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None:
-    """Fifty in flight, halves among them: whole replies, a clean end in time, nothing forgotten."""
+    """Complete requests among fifty in flight get whole replies; the stop is clean."""
     with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
         email = wire.fresh_email()
         wire.account(email=email, password=PASSWORD)
@@ -57,7 +57,7 @@ def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None
         answers = [rest(line) for line in lines]
         assert server.process.wait(PATIENCE_SECONDS) == 0
         assert all(is_whole(answer) for answer in answers[: SIGN_INS + WRITES])
-        # Whether the second half came in time is not for the server to say; what it says is whole.
+        # Whether the second half arrived in time is open; the response is complete.
         assert all(is_whole(answer) or not answer for answer in answers[SIGN_INS + WRITES :])
         assert answers[-IDLE:] == [b""] * IDLE
         assert list(tmp_path.glob("*-wal")) == []
@@ -70,24 +70,24 @@ def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None
 
 
 def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
-    """Codes that wait behind a gateway that hangs are in the outbox when the server has ended."""
+    """Codes that wait for a hanging gateway are in the outbox after the stop."""
     with failing(silent_gateway) as gateway, asking(tmp_path, gateway.port) as our:
         for _ in range(40):
             our.request_code("verification/get-verification-code")
         until(lambda: gateway.open == GATEWAY_THREADS)
         assert our.server.stop() == 0
-        # Messages that were in flight to the gateway may or may not have left.
+        # Messages that were in flight to the gateway may or may not have been sent.
         assert our.waiting() == 40 - GATEWAY_THREADS
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    """SIGTERM twice: the process is gone while a request waits, and what was kept is there."""
+    """After a second SIGTERM the process ends while a request waits; stored data remains."""
     with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
         token = wire.account(nickname="kept").token
         with served(server.port) as waiting, served(server.port) as idle:
             waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: [::1]\r\n\r\n")
             server.process.send_signal(signal.SIGTERM)
-            assert rest(idle) == b""  # by which it shows that it has heard the first
+            assert rest(idle) == b""  # this shows that it has received the first signal
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
             assert rest(waiting) == b""

@@ -1,4 +1,4 @@
-"""Slow sockets, many sockets, doubtful requests, bombs: good clients are served (security R22)."""
+"""Slow sockets, many sockets, ambiguous requests, bombs: good clients are served (R22)."""
 
 import contextlib
 import gzip
@@ -35,7 +35,7 @@ KINDS = {
 
 @contextlib.contextmanager
 def files(most: int) -> Iterator[None]:
-    """Bounds what a process that is started meanwhile may open."""
+    """Limit the open files of a process that is started meanwhile."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
     try:
@@ -45,7 +45,7 @@ def files(most: int) -> Iterator[None]:
 
 
 def closed(sockets: list[socket.socket]) -> int:
-    """How many of them the server has closed."""
+    """Return how many of them the server has closed."""
     poll = select.poll()
     for one in sockets:
         poll.register(one, select.POLLIN | select.POLLRDHUP)
@@ -54,14 +54,14 @@ def closed(sockets: list[socket.socket]) -> int:
 
 
 def drip(sockets: list[socket.socket], piece: bytes) -> None:
-    """Says a little more on each that still listens."""
+    """Send a little more on each open connection."""
     for one in sockets:
         with contextlib.suppress(OSError):
             one.sendall(piece)
 
 
 def test_slow_sockets_block_no_request(own_wire: WireClient) -> None:
-    """Four hundred sockets of four slow kinds: each ends, and good requests are answered."""
+    """Four hundred sockets of four slow kinds are ended, and good requests are answered."""
     server, account = own_wire.server, own_wire.account()
     base = size(server.process.pid).descriptors
     with contextlib.ExitStack() as opened:
@@ -97,7 +97,7 @@ def test_two_thousand_sockets_and_few_files(said: bytes) -> None:
         token = wire.account().token
         for number in range(SOCKETS):
             peer = opened.enter_context(connect(server.port))
-            with contextlib.suppress(OSError):  # it was closed to make room already
+            with contextlib.suppress(OSError):  # it was already closed to free a slot
                 peer.sendall(said)
             if number % (SOCKETS // GOOD) == 0:
                 assert wire.own_info(token).code == 1
@@ -106,7 +106,7 @@ def test_two_thousand_sockets_and_few_files(said: bytes) -> None:
 
 
 def test_accepting_survives_a_full_table(own_wire: WireClient) -> None:
-    """When not one more file can be opened, connections wait or end; then all is as before."""
+    """When no file can be opened, connections wait or end; then all is as before."""
     server = own_wire.server
     pid, token = server.process.pid, own_wire.account().token
     own_wire.own_info(token)
@@ -141,7 +141,7 @@ def test_accepting_survives_a_full_table(own_wire: WireClient) -> None:
 def test_doubtful_requests_are_refused(
     wire: WireClient, request_line: str, headers: bytes, status: int
 ) -> None:
-    """Two lengths and odd methods are refused, and what hides behind them is not read (I9)."""
+    """Two lengths and odd methods are refused, and the hidden request is not read (I9)."""
     hidden = b"GET /v1/user/info HTTP/1.1\r\nhost: a\r\n\r\n" if status == 400 else b""
     with connect(wire.server.port) as connection:
         head = f"{request_line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n".encode() + headers
@@ -152,12 +152,12 @@ def test_doubtful_requests_are_refused(
 
 
 def deep(opening: str, bytes_long: int) -> bytes:
-    """Brackets that are never closed."""
+    """Return unclosed brackets."""
     return (opening * (bytes_long // len(opening))).encode()
 
 
 def bombs() -> dict[str, bytes]:
-    """Bodies that cost a careless reader its memory, its time or its life."""
+    """Return bodies that cost a careless parser its memory, its time or its life."""
     zeros = gzip.compress(bytes(4 << 20))
     many = json.dumps({f"k{n}": n for n in range(4_000)}).encode()
     return {
@@ -175,7 +175,7 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", bombs())
 def test_a_bomb_is_one_refusal(wire: WireClient, name: str) -> None:
-    """Each bomb at each kind of route: an answer of the contract, no memory kept (I1, I3, I4)."""
+    """Each bomb at each kind of route gets a valid response, and no memory is kept (I1, I3, I4)."""
     server, token = wire.server, wire.account().token
     body = bombs()[name]
     wire.post("user/save-user-data", {"gender": 1}, token=token)
@@ -192,7 +192,7 @@ def test_a_bomb_is_one_refusal(wire: WireClient, name: str) -> None:
 
 
 def test_a_bomb_of_messages(wire: WireClient) -> None:
-    """Empty messages within messages: 16 KiB are read in no memory, 1 MiB is not read (I6)."""
+    """Nested empty messages: 16 KiB are parsed without memory, 1 MiB is not parsed (I6)."""
     server, token = wire.server, wire.account().token
     before = size(server.process.pid)
     for body, status in (
@@ -210,7 +210,7 @@ def test_a_bomb_of_messages(wire: WireClient) -> None:
 
 
 def test_pipelined_requests_delay_no_other(wire: WireClient) -> None:
-    """A thousand pipelined requests: other connections are answered in between."""
+    """During a thousand pipelined requests other connections are answered."""
     account = wire.account()
     request = f"GET /v1/user/info HTTP/1.1\r\nhost: a\r\ntoken: {account.token}\r\n\r\n".encode()
     with connect(wire.server.port) as greedy:

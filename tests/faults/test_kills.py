@@ -1,7 +1,7 @@
-"""kill -9 at any moment of mixed work: nothing that was answered is lost (security R01, J1-J8).
+"""kill -9 at any moment of mixed work: no acknowledged write is lost (security R01, J1-J8).
 
-It shows that changes are whole, and not that they were synced: a killed process leaves the system's
-cache to the disk (security D7). That is what test_power_cuts.py is for.
+It shows that transactions are atomic, not that they were synced: the system's cache survives a
+killed process (security D7). test_power_cuts.py covers that.
 """
 
 import os
@@ -29,17 +29,17 @@ WAIT_SECONDS = 60.0
 
 
 class Kills:
-    """One server that is killed again and again, and the crowd that works on it."""
+    """One server that is killed again and again, and the clients that use it."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.crowd = Crowd(seed)
         self.rows: Rows = rows_of(folder / "hupan.db")
         self.server = Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT)
         self.struck: Counter[bool] = Counter()
-        self._chance = random.Random(seed)  # noqa: S311 - when to strike
+        self._chance = random.Random(seed)  # noqa: S311 - when to kill
 
     def strike(self) -> None:
-        """Kills the server at a moment of the work, and starts it again."""
+        """Kill the server during work, and restart it."""
         told = self.crowd.journal.acknowledged
         with self.crowd.at_work(self.server.port):
             self._await_work(told)
@@ -49,14 +49,14 @@ class Kills:
         self.server.start()
 
     def _await_work(self, told: int) -> None:
-        """Waits until something was answered: a kill of an idle server shows nothing."""
+        """Wait for a response: killing an idle server shows nothing."""
         deadline = time.monotonic() + WAIT_SECONDS
         while self.crowd.journal.acknowledged == told:
             assert time.monotonic() < deadline, "no work was answered"
             time.sleep(0.01)
 
     def check(self) -> None:
-        """Compare store and answers with the journal of the clients."""
+        """Compare store and responses with the journal of the clients."""
         assert differences(self.crowd.journal, self.rows) == []
         assert broken(self.rows) == []
         assert self.crowd.wrong == []
@@ -65,13 +65,13 @@ class Kills:
             assert wrong_answers(asker, live=live, ended=ended) == []
 
     def run(self, rounds: int) -> None:
-        """Kill this number of times; each must hit work, and some a request."""
+        """Kill this number of times; each must interrupt work, and some a request."""
         with self.server:
             for _ in range(rounds):
                 self.strike()
                 self.check()
         assert self.struck[True] == rounds, self.struck
-        if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to have its turn
+        if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to occur
             return
         assert self.crowd.journal.in_doubt > rounds / 2
         assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.answers_by_code)
@@ -86,6 +86,6 @@ def test_nothing_answered_is_lost(disk_path: Path, part: int) -> None:
 
 @pytest.mark.soak
 def test_nothing_answered_is_lost_in_thousands_of_kills(disk_path: Path) -> None:
-    """The same, for as long as it takes (security R01)."""
+    """The same holds in a long run (security R01)."""
     for part in range(SOAK_ROUNDS // 100):
         Kills(disk_path / str(part), seed=1000 + part).run(100)

@@ -1,4 +1,4 @@
-"""Operators' commands during a running server (security R14 b, J7)."""
+"""Operators' commands while a server runs (security R14 b, J7)."""
 
 import os
 import subprocess
@@ -18,12 +18,12 @@ COMMANDS = 4
 COINS = 3
 WAIT_SECONDS = 60.0
 FAILURES = {1000, 1001, 1002, 1003}
-"""What a client gets from a server that cannot."""
+"""The codes of a failing server."""
 pytestmark = [pytest.mark.slow]
 
 
 def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
-    """Starts a command on the store of a server."""
+    """Run a command on the store of a server."""
     hupan = str(Path(sys.executable).with_name("hupan"))
     environment = {**os.environ, "HUPAN_DATA_DIR": str(folder)}
     if STORES.engine == "postgres":
@@ -34,9 +34,9 @@ def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 
 def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
-    """Grant coins to a new account by command, and then the same once more."""
+    """Grant coins to a new account by command, and repeat it."""
     with Asker(port) as asker:
-        made = asker.door("accounts", {"coins": 1})
+        made = asker.call_sandbox("accounts", {"coins": 1})
     assert isinstance(made, dict)
     who = made["id"]
     words = ("account", "coins", who, "--give", str(COINS), "--reason", "测试", "--key", key)
@@ -48,7 +48,7 @@ def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
 
 
 def test_commands_during_a_server(tmp_path: Path) -> None:
-    """Both write for a while: no request is refused as busy, nothing is lost (R14 b, J1-J7)."""
+    """Both write for a while: no request gets Busy, nothing is lost (R14 b, J1-J7)."""
     folder, crowd = tmp_path / "data", Crowd(seed=7)
     with Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT) as server:
         with crowd.at_work(server.port):

@@ -22,7 +22,7 @@ MOST_LAG_SECONDS = 0.050
 
 @contextmanager
 def signing_in(wire: WireClient, count: int) -> Iterator[list[Future[int]]]:
-    """Password sign-ins, a dozen at a time, from threads; each result is its code."""
+    """Yield the results of password sign-ins in threads, a dozen at a time."""
     emails = [wire.fresh_email() for _ in range(AT_ONCE)]
     for email in emails:
         wire.account(email=email, password=PASSWORD)
@@ -34,7 +34,7 @@ def signing_in(wire: WireClient, count: int) -> Iterator[list[Future[int]]]:
 
 
 def probes(server: Server, running: list[Future[int]]) -> list[float]:
-    """Asks the loop for nothing again and again while others run; how long each answer took."""
+    """Send empty requests while others run; return the duration of each."""
     took = []
     with connect(server.port) as connection:
         while not all(one.done() for one in running):
@@ -50,19 +50,19 @@ def probes(server: Server, running: list[Future[int]]) -> list[float]:
 
 
 def test_hashing_leaves_the_loop_free(own_wire: WireClient) -> None:
-    """While passwords are verified one after the other, hundreds of others are answered."""
+    """While passwords are verified one after the other, hundreds of other requests are answered."""
     with signing_in(own_wire, SIGN_INS) as running:
         answered = probes(own_wire.server, running)
         codes = [one.result() for one in running]
-    # On a machine that has more to do some may have waited for too long (security P5).
+    # On a busy machine some may have waited for too long (security P5).
     assert {1} <= set(codes) <= {1, BUSY}
-    # A loop that hashed itself could answer between two hashes at most once.
+    # A loop that hashed by itself could answer between two hashes at most once.
     assert len(answered) > 2 * SIGN_INS
 
 
 @pytest.mark.soak
 def test_two_hundred_sign_ins_stall_no_other_request(own_wire: WireClient) -> None:
-    """Of a thousand probes during 200 sign-ins one may take longer than 50 ms."""
+    """Of a thousand probes during 200 sign-ins at most one takes longer than 50 ms."""
     with signing_in(own_wire, MANY_SIGN_INS) as running:
         took = sorted(probes(own_wire.server, running))
         assert [one.result() for one in running].count(1) == MANY_SIGN_INS

@@ -1,4 +1,4 @@
-"""Connections that come and go, bodies that break off, load: nothing is left of them (R16)."""
+"""Closed connections, broken bodies and load leave no resources in use (R16)."""
 
 import time
 
@@ -19,7 +19,7 @@ GROWN_MIB, MANY_GROWN_MIB = 6, 4
 
 
 def at_rest(wire: WireClient) -> Size:
-    """Return the size of an idle server, measured twice alike."""
+    """Return the size of an idle server, once two measurements agree."""
     before = size(wire.server.process.pid)
     while True:
         time.sleep(0.1)
@@ -30,7 +30,7 @@ def at_rest(wire: WireClient) -> Size:
 
 
 def warmed(wire: WireClient, token: str) -> Size:
-    """Return the size after a first round of everything, when pools are full and caches warm."""
+    """Return the size after a first round of everything, with full pools and warm caches."""
     for _ in range(100):
         come_and_go(wire, token)
     load(wire, token, 1_000)
@@ -39,7 +39,7 @@ def warmed(wire: WireClient, token: str) -> Size:
 
 
 def come_and_go(wire: WireClient, token: str) -> None:
-    """Three connections: one asks and closes, one breaks off in a body, one resets in a head."""
+    """Open three connections: one asks and closes, one breaks in a body, one resets in a header."""
     port = wire.server.port
     head, body = post("user/save-user-data", {"introduction": "a line"}, token, close=True)
     with connect(port) as polite:
@@ -54,7 +54,7 @@ def come_and_go(wire: WireClient, token: str) -> None:
 
 
 def load(wire: WireClient, token: str, requests: int) -> None:
-    """Reads and writes on one kept connection."""
+    """Read and write on one kept connection."""
     info = f"GET /v1/user/info HTTP/1.1\r\nhost: a\r\ntoken: {token}\r\n\r\n".encode()
     with connect(wire.server.port) as connection:
         for number in range(requests // 10):
@@ -79,7 +79,7 @@ def test_nothing_stays_of_closed_connections(own_wire: WireClient) -> None:
 
 
 def test_load_keeps_no_memory(own_wire: WireClient) -> None:
-    """Thousands of requests on a warm server take no more memory than their answers."""
+    """Thousands of requests on a warm server need no more memory than their responses."""
     token = own_wire.account().token
     base = warmed(own_wire, token)
     load(own_wire, token, REQUESTS)
@@ -88,7 +88,7 @@ def test_load_keeps_no_memory(own_wire: WireClient) -> None:
 
 @pytest.mark.soak
 def test_long_load_keeps_no_memory(own_wire: WireClient) -> None:
-    """Less than a MiB for each hundred thousand requests."""
+    """Each hundred thousand requests add less than a MiB."""
     token = own_wire.account().token
     warmed(own_wire, token)
     load(own_wire, token, MANY_REQUESTS // 4)

@@ -1,4 +1,4 @@
-"""While no password can be hashed, sign-ins fail as the server's own failure (security E2, P5)."""
+"""If no password can be hashed, sign-ins fail with a server error (security E2, P5)."""
 
 import contextlib
 import os
@@ -22,12 +22,12 @@ FAILED, WRONG = 1000, 1301
 
 
 def sign_in(wire: WireClient, password: str = PASSWORD) -> object:
-    """Try to sign in; return the code of the answer, which may be a failure's."""
+    """Try to sign in; return the code of the response, which may be an error's."""
     return wire.request("POST", LOGIN, {"email": EMAIL, "password": password}).json()["code"]
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process began (Linux)."""
+    """Return the child processes of a process (Linux)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):
@@ -68,7 +68,7 @@ def test_a_failure_is_no_wrong_password() -> None:
 
 
 def test_a_stop_waits_for_no_hanging_process(own_sandbox: Server) -> None:
-    """A process that hashes and hangs is ended with the server, which ends in time (R17)."""
+    """A hanging hash process is ended with the server, which stops in time (R17)."""
     with WireClient(own_sandbox) as wire:
         wire.account(email=EMAIL, password=PASSWORD)
         assert sign_in(wire) == 1
@@ -84,6 +84,6 @@ def test_a_stop_waits_for_no_hanging_process(own_sandbox: Server) -> None:
 
 
 def ask_in_vain(wire: WireClient) -> None:
-    """Signs in; what the answer is does not matter."""
+    """Sign in and ignore the result."""
     with contextlib.suppress(httpx.TransportError), wire:
         sign_in(wire)

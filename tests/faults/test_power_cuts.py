@@ -1,4 +1,4 @@
-"""Power cuts: what was answered survives them, for every commit is synced (security R02, D7)."""
+"""Acknowledged writes survive power cuts, because every commit is synced (security R02, D7)."""
 
 import asyncio
 import random
@@ -29,23 +29,23 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 @dataclass
 class Run:
-    """A recorded run: the disk's acts, and when each change was acknowledged.
+    """A recorded run: the disk operations, and when each change was acknowledged.
 
     Attributes:
-        acknowledged: after how many acts an account and a key were answered.
+        acknowledged: account and key -> the number of operations before its response.
     """
 
     disk: Disk
     acknowledged: list[tuple[int, AccountId, str]] = field(default_factory=list)
 
     async def client(self, world: World, account: AccountId) -> None:
-        """Changes a balance again and again."""
+        """Change a balance again and again."""
         for number in range(CHANGES):
             await world.coins.change(coin_change(account, 100, str(number)))
             self.acknowledged.append((len(self.disk.acts), account, str(number)))
 
     async def play(self, path: Path, open_file: Callable[[Path], apsw.Connection]) -> None:
-        """Several clients at once, so that commits are of groups."""
+        """Run several clients at once, so that commits are grouped."""
         engine = SqliteDatabase(path, open_file)
         world = World(engine)
         accounts = [await world.bare_account() for _ in range(CLIENTS)]
@@ -54,7 +54,7 @@ class Run:
 
 
 def record(folder: Path, synchronous: str) -> Run:
-    """Plays a run on a store whose commits are synced in some way."""
+    """Record a run on a store with a synchronous mode."""
     path = folder / "played" / NAME
     path.parent.mkdir()
     with recorded() as (vfs, disk):
@@ -74,10 +74,10 @@ def record(folder: Path, synchronous: str) -> Run:
 
 
 def lost(run: Run, acts: int, files: dict[str, bytes], folder: Path) -> int:
-    """How many acknowledged changes a cut took; what is left is whole in any case (J3, J7)."""
+    """Return how many acknowledged changes a cut lost; check that the rest is sound (J3, J7)."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    connection = connect(folder / NAME, "unix")  # the recorded writes carry no sums
+    connection = connect(folder / NAME, "unix")  # the recorded writes have no checksums
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -96,7 +96,7 @@ def lost(run: Run, acts: int, files: dict[str, bytes], folder: Path) -> int:
 
 
 def cut_often(run: Run, folder: Path, cuts: int, seed: int) -> tuple[Counter[str], int]:
-    """Cuts at random points; where they fell, and how many of them lost something."""
+    """Cut at random points; return them, and how many of them lost something."""
     chance = random.Random(seed)  # noqa: S311 - where to cut
     folder.mkdir()
     begin = min(at for at, _, _ in run.acknowledged)
@@ -111,7 +111,7 @@ def cut_often(run: Run, folder: Path, cuts: int, seed: int) -> tuple[Counter[str
 
 
 def test_a_cut_loses_nothing_that_was_answered(tmp_path: Path) -> None:
-    """500 cuts, within transactions and within checkpoints: 0 changes lost (security R02, J1)."""
+    """500 cuts, within transactions and checkpoints, lose 0 changes (security R02, J1)."""
     run = record(tmp_path, "FULL")
     fell, losses = cut_often(run, tmp_path / "cut", CUTS, seed=2)
     assert losses == 0
@@ -121,7 +121,7 @@ def test_a_cut_loses_nothing_that_was_answered(tmp_path: Path) -> None:
 
 
 def test_a_cut_is_no_damage(tmp_path: Path) -> None:
-    """What a cut leaves of the log is never taken for damage, or no start would follow (R05)."""
+    """The log after a cut is never reported as damaged, which would prevent a start (R05)."""
     run = record(tmp_path, "FULL")
     chance = random.Random(5)  # noqa: S311 - where to cut
     for _ in range(CUTS // 10):
@@ -129,8 +129,8 @@ def test_a_cut_is_no_damage(tmp_path: Path) -> None:
         assert count_lost_commits(files.get(f"{NAME}-wal", b"")) == 0
 
 
-def test_the_cuts_bite(tmp_path: Path) -> None:
-    """With commits that are not synced the same cuts lose what was answered (security R02, D7)."""
+def test_unsynced_commits_are_lost(tmp_path: Path) -> None:
+    """Without synced commits the same cuts lose acknowledged changes (security R02, D7)."""
     run = record(tmp_path, "NORMAL")
     _, losses = cut_often(run, tmp_path / "cut", CUTS // 5, seed=2)
     assert losses > CUTS // 50

@@ -1,4 +1,4 @@
-"""A read-only disk: refused at the start; while running nothing is written (R04)."""
+"""A read-only disk is refused at the start; later nothing is written (R04)."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 @contextmanager
 def powerless() -> Iterator[None]:
-    """Modes of files bind everybody but root."""
+    """Drop root's rights, because file modes do not bind root."""
     if os.geteuid() != 0:
         yield
         return
@@ -38,7 +38,7 @@ def powerless() -> Iterator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a store in it, which everybody may look into and its owner alone may change."""
+    """Yield a folder with a store that every user may read and only its owner may write."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-test-"))
     migrate_file(folder / "hupan.db")
     folder.chmod(0o755)
@@ -48,7 +48,7 @@ def folder() -> Iterator[Path]:
 
 
 def refusal(folder: Path) -> str:
-    """What a start is refused with."""
+    """Return the message of a refused start."""
     with (
         powerless(),
         pytest.raises(StartRefused) as caught,
@@ -59,7 +59,7 @@ def refusal(folder: Path) -> str:
 
 
 def test_a_file_that_is_read_only(folder: Path) -> None:
-    """The server does not start on a file that it cannot write, and names the file (R04)."""
+    """The server does not start if it cannot write the file, and names it (R04)."""
     (folder / "hupan.db").chmod(0o444)
     folder.chmod(0o777)
     reason = f"cannot read and write {folder / 'hupan.db'}: Permission denied"
@@ -68,16 +68,16 @@ def test_a_file_that_is_read_only(folder: Path) -> None:
 
 
 def test_a_folder_that_is_read_only(folder: Path) -> None:
-    """Nor in a folder where it can make no file (R04)."""
+    """It does not start either if it cannot create files in the folder (R04)."""
     (folder / "hupan.db").chmod(0o666)
     folder.chmod(0o555)
     assert f"cannot write to {folder}" in refusal(folder)
 
 
 def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads are served, writes are refused, `/readyz` is red, and all of it ends by itself (R04).
+    """Reads work, writes are refused, `/readyz` is red, and the server recovers by itself (R04).
 
-    A store that answers SQLITE_READONLY to every change, as it does after its disk was remounted.
+    The store answers SQLITE_READONLY to every write, as it does after its disk was remounted.
     """
     connections: list[apsw.Connection] = []
 
@@ -117,7 +117,7 @@ def _rename(served: InProcessServer, token: str, name: str) -> int:
 
 
 def _set(connections: list[apsw.Connection], state: str) -> None:
-    """Has every connection refuse to write, or not any more; none is in use at this moment."""
+    """Make every connection read-only, or writable again; none is in use."""
     for connection in connections:
         connection.execute(f"PRAGMA query_only = {state}").fetchall()
 

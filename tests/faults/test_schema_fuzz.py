@@ -1,4 +1,4 @@
-"""What schemathesis makes of docs/openapi.json is answered as it says (security R23)."""
+"""Requests that schemathesis derives from docs/openapi.json get valid responses (R23)."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ MANY = settings(
 
 
 def json_alone(document: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out bodies in protobuf, which have a test of their own."""
+    """Omit protobuf bodies, which have their own test."""
     for path in document["paths"].values():
         for operation in path.values():
             operation.get("requestBody", {}).get("content", {}).pop("application/x-protobuf", None)
@@ -46,7 +46,7 @@ Case: TypeAlias = schemathesis.Case[Any]
 
 
 class Caller:
-    """A VIP that returns with a new account whenever a case has ended the old one."""
+    """A VIP that gets a new account whenever a case ended the old one."""
 
     def __init__(self, server: Server, wire: WireClient) -> None:
         self._server = server
@@ -54,7 +54,7 @@ class Caller:
         self._token = ""
 
     def send(self, case: Case) -> None:
-        """Sends one case and checks its answer."""
+        """Send one case and check its response."""
         if not self._token or self._wire.own_info(self._token).code != 1:
             self._token = self._wire.account(vipDays=30).token
         headers = {**dict(case.headers or {}), "token": self._token}
@@ -65,12 +65,12 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def caller(sandbox: Server, wire: WireClient) -> Caller:
-    """One caller for all endpoints."""
+    """Return one caller for all endpoints."""
     return Caller(sandbox, wire)
 
 
 def play(caller: Caller, subtests: pytest.Subtests, how: settings) -> None:
-    """Sends cases to each endpoint; they are made here, for that takes a second and more."""
+    """Send cases to each endpoint; generating them here takes a second or more."""
     document = json_alone(json.loads(DOCUMENT.read_text("utf-8")))
     schema = schemathesis.openapi.from_dict(document)
 
@@ -85,11 +85,11 @@ def play(caller: Caller, subtests: pytest.Subtests, how: settings) -> None:
 
 
 def test_some_cases_of_each_endpoint(caller: Caller, subtests: pytest.Subtests) -> None:
-    """Every case is answered by the schema, without an exception."""
+    """Every response matches the schema, without exception."""
     play(caller, subtests, SOME)
 
 
 @pytest.mark.soak
 def test_many_cases_of_each_endpoint(caller: Caller, subtests: pytest.Subtests) -> None:
-    """The same, for as long as it takes."""
+    """The same holds in a long run."""
     play(caller, subtests, MANY)

@@ -1,4 +1,4 @@
-"""A slow or dead sender of messages slows no request (security R07)."""
+"""A slow or dead sender delays no request (security R07)."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ LIFE_SECONDS = 6
 
 @pytest.mark.parametrize("talk", [tar_pit, mute_after_data])
 def test_codes_are_promised_while_all_mail_hangs(tmp_path: Path, talk: Talk) -> None:
-    """With every send stuck, further codes are answered, and no thread is started for them."""
+    """With every send stuck, further requests for codes are answered, and no thread starts."""
     with failing(talk) as post, asking(tmp_path, post.port) as our:
         for _ in range(SENDS_AT_ONCE):
             our.request_code()
@@ -41,7 +41,7 @@ def test_codes_are_promised_while_all_mail_hangs(tmp_path: Path, talk: Talk) -> 
 
 
 def test_codes_are_promised_while_the_gateway_hangs(tmp_path: Path) -> None:
-    """A gateway that never answers holds four threads, with any number of messages waiting."""
+    """A gateway that never answers uses four threads, with any number of messages waiting."""
     with failing(silent_gateway) as gateway, asking(tmp_path, gateway.port) as our:
         our.wire.post("user/captcha")
         threads = size(our.server.process.pid).threads
@@ -56,7 +56,7 @@ def test_codes_are_promised_while_the_gateway_hangs(tmp_path: Path) -> None:
 
 
 def test_a_mail_of_unknown_fate_is_not_sent_twice(tmp_path: Path) -> None:
-    """Taken and never acknowledged: each code leaves once, and another try is never made."""
+    """Each unacknowledged code is sent once, and never retried."""
     with (
         failing(mute_after_data) as post,
         asking(tmp_path, post.port, HUPAN_SMTP_TIMEOUT_SECONDS="1") as our,
@@ -70,7 +70,7 @@ def test_a_mail_of_unknown_fate_is_not_sent_twice(tmp_path: Path) -> None:
 
 
 def test_a_refusal_for_good_is_not_tried_again(tmp_path: Path) -> None:
-    """A 5xx ends a message at its first try."""
+    """A 5xx ends a message at its first attempt."""
     with failing(permanent) as post, asking(tmp_path, post.port) as our:
         for _ in range(CODES):
             our.request_code()
@@ -80,7 +80,7 @@ def test_a_refusal_for_good_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_refusal_for_now_is_tried_until_the_code_is_dead(tmp_path: Path) -> None:
-    """A 4xx is tried again, and forgotten with the life of the code."""
+    """A 4xx is retried until the code expires."""
     with (
         failing(temporary) as post,
         asking(tmp_path, post.port, HUPAN_CODE_LIFETIME_SECONDS=str(LIFE_SECONDS)) as our,
@@ -93,7 +93,7 @@ def test_a_refusal_for_now_is_tried_until_the_code_is_dead(tmp_path: Path) -> No
 
 
 def test_a_server_that_is_down_gets_its_mail_later(tmp_path: Path) -> None:
-    """Without a listener mails wait; after a restart each valid code arrives, once."""
+    """Without a listener mails wait; after its restart each valid code arrives, once."""
     port = free_port()
     with asking(tmp_path, port) as our:
         for _ in range(CODES):

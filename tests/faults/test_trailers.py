@@ -29,20 +29,20 @@ def metrics_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(metrics_port: int) -> Iterator[Server]:
-    """Yield a sandbox behind a front, with limits and metrics."""
+    """Yield a sandbox behind a proxy, with limits and metrics."""
     environment = {**FRONT, "HUPAN_METRICS_PORT": str(metrics_port)}
     with Server("sandbox", "--limits", environment=environment) as server:
         yield server
 
 
 def memory(server: Server) -> int:
-    """What the process holds of the machine, in bytes."""
+    """Return the memory of the process, in bytes."""
     statm = Path(f"/proc/{server.process.pid}/statm").read_text("ascii")
     return int(statm.split()[1]) * 4096
 
 
 def chunked(path: str, body: bytes, *trailers: str, host: str = "a") -> bytes:
-    """Return a whole request in one chunk, with trailers; the connection ends with its answer."""
+    """Return a complete request in one chunk, with trailers; the response ends the connection."""
     head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n"
     head += "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
@@ -62,7 +62,7 @@ def chunked(path: str, body: bytes, *trailers: str, host: str = "a") -> bytes:
 def test_five_seconds_of_trailers(
     server: Server, metrics_port: int, listener: str, path: str
 ) -> None:
-    """The process stays as small as it was, and answers all the while (security X1)."""
+    """The process does not grow, and answers all the while (security X1)."""
     port = metrics_port if listener == "metrics" else server.port
     host = "chat-web-go.example" if listener == "web" else "a"
     start = chunked(path, b"{}", host=host)[: -len(b"\r\n")]
@@ -78,7 +78,7 @@ def test_five_seconds_of_trailers(
 
 
 def test_a_token_in_a_trailer_is_ignored(server: Server) -> None:
-    """Only a token in the head counts."""
+    """Only a token in the headers counts."""
     with WireClient(server) as wire:
         token = wire.account().token
     for trailer in (f"token: {token}", f"authorization: Bearer {token}"):
@@ -90,7 +90,7 @@ def test_a_token_in_a_trailer_is_ignored(server: Server) -> None:
 
 
 def test_a_trailer_names_no_client(server: Server) -> None:
-    """Wrong attempts count for the address in the head, not in trailers (security I10)."""
+    """Wrong attempts count for the address in the headers, not in trailers (security I10)."""
     body = json.dumps({"mobile": "13900000001", "captcha": "1", "deviceId": "d", "platform": "x"})
     classes = set()
     for number in range(80):

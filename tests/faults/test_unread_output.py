@@ -1,4 +1,4 @@
-"""A server whose output is not read goes on (security X6)."""
+"""A server works when its output is not read (security X6)."""
 
 import os
 import pty
@@ -28,7 +28,7 @@ GAP = re.compile(rb"([0-9]+) lines dropped")
 
 
 class UnreadServer:
-    """A server with an output that the test reads when it wants, or never."""
+    """A server whose output the test reads late, or never."""
 
     def __init__(self, folder: Path, out: int, *arguments: str) -> None:
         self.metrics_port, self.port = ports_in_a_row(), free_port()  # one for each worker
@@ -44,7 +44,7 @@ class UnreadServer:
         )
 
     def healthy(self) -> bool:
-        """Return whether it answers."""
+        """Return whether the server answers."""
         try:
             url = f"http://{LOOPBACK}:{self.port}/healthz"
             return httpx.get(url, trust_env=False, timeout=5).status_code == 200
@@ -52,14 +52,14 @@ class UnreadServer:
             return False
 
     def await_health(self) -> None:
-        """Waits until it answers."""
+        """Wait until the server answers."""
         deadline = time.monotonic() + START_SECONDS
         while not self.healthy():
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     def send(self, count: int) -> None:
-        """Sends requests that leave a line each, and waits for their answers."""
+        """Send requests that log a line each, and wait for their responses."""
         with connect(self.port) as client:
             for _ in range(count // ROUND):
                 client.sendall(ASKING * ROUND)
@@ -70,7 +70,7 @@ class UnreadServer:
                     found += part
 
     def dropped(self) -> int:
-        """What its metrics say."""
+        """Return the number of dropped lines from the metrics."""
         url = f"http://{LOOPBACK}:{self.metrics_port}/metrics"
         told = re.search(
             r"^hupan_log_lines_dropped_total (\d+)",
@@ -83,7 +83,7 @@ class UnreadServer:
 
 @contextmanager
 def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[UnreadServer]:
-    """Yield a server that answers; it is gone afterwards."""
+    """Yield a server that answers; stop it afterwards."""
     server = UnreadServer(folder, out, *arguments)
     try:
         server.await_health()
@@ -110,7 +110,7 @@ def test_a_pipe_without_a_reader(tmp_path: Path, command: Sequence[str]) -> None
 
 
 def test_lines_are_written_or_counted(tmp_path: Path) -> None:
-    """Once the pipe is read, kept lines come in order, with the number of dropped ones."""
+    """Once the pipe is read, the kept lines come in order, with the number of dropped ones."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, ("sandbox",)) as server:
         os.close(writer)
@@ -132,7 +132,7 @@ def test_lines_are_written_or_counted(tmp_path: Path) -> None:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    """Lines are lost and counted, requests are not."""
+    """Lines are lost and counted, requests are not lost."""
     full = os.open("/dev/full", os.O_WRONLY)
     with running(tmp_path, full, ("sandbox",)) as server:
         server.send(ROUND)
@@ -146,7 +146,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_stopped_terminal(tmp_path: Path) -> None:
-    """Ctrl-S stops the terminal, not the server; Ctrl-Q shows what was said meanwhile."""
+    """Ctrl-S stops the terminal, not the server; Ctrl-Q shows the lines of the meantime."""
     master, terminal = pty.openpty()
     with running(tmp_path, terminal, ("sandbox",)) as server:
         termios.tcflow(terminal, termios.TCOOFF)

@@ -1,4 +1,4 @@
-"""kill -9 while pictures are uploaded: none that was answered is lost, and no file stays (R01)."""
+"""kill -9 during uploads: no acknowledged picture is lost, and no extra file stays (R01)."""
 
 import json
 import random
@@ -22,7 +22,7 @@ LEASE_SECONDS = 3600
 
 
 def work(server: Server, tokens: list[str], journal: list[str], over: threading.Event) -> None:
-    """Uploads pictures, and writes each answer down as soon as it has come."""
+    """Upload pictures, and record each response as soon as it arrives."""
     with WireClient(server) as client:
         for token in tokens:
             key = f"{random.randrange(1 << 60)}.png"  # noqa: S311 - a test's key
@@ -37,7 +37,7 @@ def work(server: Server, tokens: list[str], journal: list[str], over: threading.
 
 
 def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
-    """After each of several kills every answered picture is there; at the end, nothing else is."""
+    """After several kills every acknowledged picture exists; in the end, no other file does."""
     data = disk_path / "data"
     journals: list[list[str]] = [[] for _ in range(UPLOADERS)]
     with Server("sandbox", "--data-dir", str(data)) as server:
@@ -54,12 +54,12 @@ def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
         files = {path.name for path in (data / "media").rglob("*") if path.is_file()}
         with apsw.Connection(str(data / "hupan.db"), flags=apsw.SQLITE_OPEN_READONLY) as store:
             names = {str(name) for (name,) in store.execute("SELECT name FROM pictures")}
-        assert files - {"owner"} == names  # it names the store that the folder belongs to
+        assert files - {"owner"} == names  # it names the store of the folder
         assert len(names) >= sum(map(len, journals))
 
 
 def strike(server: Server, tokens: list[list[str]], journals: list[list[str]]) -> None:
-    """Kills the server at any moment after a few more uploads were answered."""
+    """Kill the server at a random time after a few more uploads."""
     over = threading.Event()
     aim = sum(map(len, journals)) + ANSWERED
     with ThreadPoolExecutor(UPLOADERS) as pool:
@@ -72,7 +72,7 @@ def strike(server: Server, tokens: list[list[str]], journals: list[list[str]]) -
             while sum(map(len, journals)) < aim:
                 assert time.monotonic() < deadline, "nothing was uploaded"
                 time.sleep(0.005)
-            time.sleep(random.random() / 20)  # noqa: S311 - when to strike
+            time.sleep(random.random() / 20)  # noqa: S311 - when to kill
             server.kill()
         finally:
             over.set()

@@ -1,4 +1,4 @@
-"""Clients that vanish in the middle of a write (security R21)."""
+"""Clients that disconnect in the middle of a write (security R21)."""
 
 import contextlib
 import time
@@ -45,13 +45,13 @@ WRITES: dict[str, bytes | dict[str, object]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the sandbox keeps its store."""
+    """Return the folder of the sandbox's store."""
     return tmp_path_factory.mktemp("vanishing")
 
 
 @pytest.fixture(scope="module")
 def wire(folder: Path) -> Iterator[WireClient]:
-    """Yield a client of a sandbox whose store the test may look at."""
+    """Yield a client of a sandbox whose store the test may read."""
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         yield client
         assert server.is_running
@@ -59,7 +59,7 @@ def wire(folder: Path) -> Iterator[WireClient]:
 
 
 def leave(port: int, head: bytes, body: bytes, phase: str) -> None:
-    """Sends a request up to a phase, and is gone."""
+    """Send a request up to a phase, then disconnect."""
     sent = {
         "half head": head[: len(head) // 2],
         "head": head,
@@ -75,7 +75,7 @@ def leave(port: int, head: bytes, body: bytes, phase: str) -> None:
 
 
 def settle(wire: WireClient, base: int) -> None:
-    """Waits until the server holds no more connections than at the beginning."""
+    """Wait until the server has no more connections than at the beginning."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while size(wire.server.process.pid).descriptors > base + 2:
         assert time.monotonic() < deadline, "connections are never closed"
@@ -83,7 +83,7 @@ def settle(wire: WireClient, base: int) -> None:
 
 
 def write_at_once(folder: Path) -> None:
-    """Begin a write from another connection: the store is not locked."""
+    """Begin a write on another connection: the store is not locked."""
     with contextlib.closing(apsw.Connection(str(folder / "hupan.db"))) as store:
         store.set_busy_timeout(5000)
         store.execute("BEGIN IMMEDIATE").fetchall()
@@ -92,7 +92,7 @@ def write_at_once(folder: Path) -> None:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_write_is_done_or_not(wire: WireClient, folder: Path, phase: str) -> None:
-    """Each vanished change of the nickname counts once, with its name, or not at all."""
+    """Each interrupted change of the nickname counts once, with its name, or not at all."""
     account = wire.account(nickname="name 0")
     base = size(wire.server.process.pid).descriptors
     done = 0
@@ -121,7 +121,7 @@ def seen(wire: WireClient, account: Account) -> tuple[str, int]:
 
 
 def settled(look: Callable[[], tuple[str, int]]) -> tuple[str, int]:
-    """What is seen twice in a row with a moment in between."""
+    """Return the state once two reads in a row agree."""
     before = look()
     while True:
         time.sleep(0.05)
@@ -132,7 +132,7 @@ def settled(look: Callable[[], tuple[str, int]]) -> tuple[str, int]:
 
 @pytest.mark.parametrize("path", WRITES)
 def test_nothing_is_held_afterwards(wire: WireClient, folder: Path, path: str) -> None:
-    """After clients vanished in every phase of a route, no connection and no lock is left."""
+    """After clients disconnected in every phase of a route, no connection and no lock is left."""
     base = size(wire.server.process.pid).descriptors
     for phase in PHASES:
         token = wire.account(vipDays=1).token
@@ -143,7 +143,7 @@ def test_nothing_is_held_afterwards(wire: WireClient, folder: Path, path: str) -
 
 
 def test_a_code_is_spent_once(wire: WireClient) -> None:
-    """A client that vanished while it signed in leaves the code spent or whole, never both."""
+    """A sign-in of a client that disconnects leaves the code used or unused, never both."""
     for _ in range(ROUNDS):
         phone = wire.fresh_phone()
         code = wire.sms_code(phone)

@@ -1,7 +1,7 @@
-"""No text, wherever it comes in, holds the loop up for more than 10 ms (security X2).
+"""No text, at any endpoint, blocks the loop for more than 10 ms (security X2).
 
-Measured is the longest step of the loop in processor time of its thread, the least of some rounds:
-what other processes of the machine do is in neither.
+Measured is the longest step of the loop in CPU time of its thread, the minimum of some rounds:
+other processes of the machine do not affect it.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ def served(tmp_path: Path) -> Iterator[InProcessServer]:
 
 @pytest.fixture
 def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the processor time of the longest step of the loop so far, in a list of one."""
+    """Return the CPU time of the longest step of the loop so far, in a list of one."""
     found = [0.0]
     run = asyncio.Handle._run  # noqa: SLF001 - what the loop calls for each of its steps
 
@@ -151,7 +151,7 @@ def asked(
 
 
 def texts_of_fields(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
-    """Each text in each field of each request, in every codec that takes it."""
+    """Yield each text in each field of each request, in every codec that accepts it."""
     for endpoint in ENDPOINTS:
         is_protobuf = issubclass(endpoint.request, Message)
         for field, number in fields_of(endpoint):
@@ -177,7 +177,7 @@ def fields_of(endpoint: Endpoint[Any, Any, Any]) -> list[tuple[str, int]]:
 
 
 def good(endpoint: Endpoint[Any, Any, Any]) -> dict[str, object]:
-    """Return a body that is right in form, so that the field under test is looked at."""
+    """Return a well-formed body, so that the field under test is checked."""
     values: dict[str, object] = {
         "mobile": "13900000001",
         "phone": "13900000001",
@@ -209,7 +209,7 @@ def good(endpoint: Endpoint[Any, Any, Any]) -> dict[str, object]:
 
 
 def whole_bodies(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
-    """Bodies that are no text of one field, with a token and without one."""
+    """Yield whole malformed bodies, with and without a token."""
     for endpoint in ENDPOINTS:
         if endpoint.method == "GET" or endpoint.path.endswith("/logout"):
             continue
@@ -221,7 +221,7 @@ def whole_bodies(served: InProcessServer, token: bytes) -> Iterator[tuple[str, A
 
 
 def heads(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
-    """Queries and headers as long as they may be."""
+    """Yield queries and headers of the maximum length."""
     by_path = {endpoint.path: endpoint for endpoint in ENDPOINTS}
     homepage, edit = by_path["/v1/user/homepage"], by_path["/v1/user/edit-nickname"]
     for name, query in {
@@ -249,19 +249,19 @@ def heads(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
 def test_the_worst_texts(
     served: InProcessServer, longest: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every text in every field, whole bodies, queries and headers, in both codecs (X2)."""
+    """Texts in every field, whole bodies, queries and headers are covered, in both codecs (X2)."""
     token = token_of(served).encode()
     stalls: dict[str, float] = {}
     for corpus in (texts_of_fields, whole_bodies, heads):
         for label, ask in corpus(served, token):
-            ask()  # what is loaded when it is first needed is not the text's fault
+            ask()  # loading on first use is not the text's fault
             took: list[float] = []
             while len(took) < ROUNDS and (not took or min(took) > MOST_SECONDS / 10):
                 longest[0] = 0.0
                 ask()
                 took.append(longest[0])
             stalls[label] = min(took)
-    assert served.get("user/info", token.decode()).code == 1  # so its fields were looked at
+    assert served.get("user/info", token.decode()).code == 1  # so its fields were checked
     worst = sorted(stalls, key=lambda label: -stalls[label])
     with caplog.at_level(logging.INFO):  # with `-o log_cli=true` the table is shown
         for label in worst[:40]:
@@ -272,7 +272,7 @@ def test_the_worst_texts(
 
 @pytest.mark.one_engine
 def test_a_stall_would_be_seen(served: InProcessServer, longest: list[float]) -> None:
-    """What the measure says of a step that takes too long (X2)."""
+    """The measure reports a step that takes too long (X2)."""
 
     async def slow() -> None:
         begun = time.thread_time()

@@ -1,4 +1,4 @@
-"""Limits of addresses, over HTTP, behind a proxy (security C6, C10, C11, E4, I10)."""
+"""Limits per client address, over HTTP, behind a proxy (security C6, C10, C11, E4, I10)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.proxied_clients import (
     limited,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.one_engine]  # what is counted in memory knows no store
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]  # counters in memory do not use the store
 
 MINUTE, DAY = 60, 86_400
 HERE, THERE = "203.0.113.9", "198.51.100.7"
@@ -29,13 +29,13 @@ PAGE_KIB = 4
 
 @pytest.fixture
 def wire() -> Iterator[WireClient]:
-    """Yield a sandbox with every limit as it is by default."""
+    """Yield a sandbox with every limit at its default."""
     with limited() as client:
         yield client
 
 
 def test_spraying_many_targets_from_one_address(wire: WireClient) -> None:
-    """Of a guess at each of 200 numbers 60 are looked at; others guess on (security C6)."""
+    """Of one guess at each of 200 numbers 60 are checked; other addresses go on (security C6)."""
     here = ProxiedClient(wire, HERE)
     codes = [here.guess(apart(number)).code for number in range(200)]
     assert codes == [WRONG_CODE] * 60 + [TOO_MANY_FROM_HERE] * 140
@@ -45,7 +45,7 @@ def test_spraying_many_targets_from_one_address(wire: WireClient) -> None:
 
 
 def test_two_hundred_guesses_at_once_from_one_address(wire: WireClient) -> None:
-    """Parallel ones are as many (security C6, R11)."""
+    """Concurrent guesses have the same limit (security C6, R11)."""
     here = ProxiedClient(wire, HERE)
     answers = at_once(lambda number: here.guess(apart(number)), range(100))
     assert [answer.code for answer in answers].count(WRONG_CODE) <= 60
@@ -56,7 +56,7 @@ def test_two_hundred_guesses_at_once_from_one_address(wire: WireClient) -> None:
 
 
 def test_spraying_from_many_addresses_raises_an_alarm(wire: WireClient) -> None:
-    """Six guesses of each of 200 addresses meet no limit, but raise an alarm (C6)."""
+    """Six guesses of each of 200 addresses reach no limit, but raise an alert (C6)."""
     for number in range(1002):
         answer = ProxiedClient(wire, f"198.51.{number // 200}.{number % 200}").guess(apart(number))
         assert answer.code == WRONG_CODE
@@ -64,7 +64,7 @@ def test_spraying_from_many_addresses_raises_an_alarm(wire: WireClient) -> None:
 
 
 def test_wrong_secrets_of_every_kind_count_together(wire: WireClient) -> None:
-    """Captchas, codes and passwords; the right ones and what is no secret count nothing (C6)."""
+    """Captchas, codes and passwords count; right ones and other requests do not (C6)."""
     here = ProxiedClient(wire, HERE)
     phone = apart(1)
     wire.account(phone=phone, email="known@example.com", password="the lake at seven")
@@ -100,13 +100,13 @@ def test_an_address_that_cannot_be_read_is_the_proxys(wire: WireClient, said: st
 
 
 def resident_mib(wire: WireClient) -> float:
-    """Return the memory that the server holds, as the system counts it."""
+    """Return the resident memory of the server, from the system."""
     pages = Path(f"/proc/{wire.server.process.pid}/statm").read_text().split()[1]
     return int(pages) * PAGE_KIB / 1024
 
 
 def test_making_captchas_is_bounded(wire: WireClient) -> None:
-    """30 a minute of one address; a crowd's 2,000 cost no memory to speak of (security C10)."""
+    """One address makes 30 a minute; 2,000 from many addresses need hardly any memory (C10)."""
     here = ProxiedClient(wire, HERE)
     codes = [here.post("user/captcha").code for _ in range(40)]
     assert codes == [1] * 30 + [TOO_MANY_FROM_HERE] * 10
@@ -119,8 +119,8 @@ def test_making_captchas_is_bounded(wire: WireClient) -> None:
     assert resident_mib(wire) - before <= 20
 
 
-def test_sends_at_the_wish_of_an_address(wire: WireClient) -> None:
-    """20 codes an hour of one address, 100 of a network, never more at once (security C11, R11)."""
+def test_sends_requested_by_an_address(wire: WireClient) -> None:
+    """20 codes an hour for an address, 100 for a network, also concurrently (security C11, R11)."""
     solvers = [ProxiedClient(wire, f"192.0.2.{number}") for number in range(150)]
     bodies = [{"mobile": apart(n), **solver.solved()} for n, solver in enumerate(solvers)]
     here = ProxiedClient(wire, HERE)
@@ -135,7 +135,7 @@ def test_sends_at_the_wish_of_an_address(wire: WireClient) -> None:
 
 
 def test_what_is_not_sent_does_not_count(wire: WireClient) -> None:
-    """Wrong captchas, and numbers that had one lately, use no sends of the address up."""
+    """Wrong captchas, and numbers that had a code recently, use up no sends of the address."""
     here = ProxiedClient(wire, HERE)
     assert here.ask_sms(apart(1)).code == 1
     for _ in range(20):
@@ -148,7 +148,7 @@ def test_what_is_not_sent_does_not_count(wire: WireClient) -> None:
 
 
 def test_looking_at_users(wire: WireClient) -> None:
-    """The 61st look within a minute is refused, in the app or on the web (security E4)."""
+    """The 61st view within a minute is refused, in the app or on the web (security E4)."""
     known = wire.account().id
     for number in range(30):
         near = ProxiedClient(wire, f"203.0.113.{number}")
@@ -173,7 +173,7 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
     assert ProxiedClient(wire, "10.2.1.1").get_user("7", token).code == TOO_MANY
     empty = {"friendId": "7", "name": "", "phone": "", "others": ""}
     remark = wire.post("user/save-user-remarks", empty, token=token)
-    assert remark.code == TOO_MANY  # it would reveal whether there is such a user
+    assert remark.code == TOO_MANY  # another response would reveal whether the user exists
     wire.set_clock(advance=61)
     token = wire.signed_in(phone, deviceId="one")
     assert ProxiedClient(wire, "10.2.1.1").get_user("7", token).code == 4402
@@ -192,7 +192,7 @@ def test_looking_at_users_for_a_day() -> None:
 
 
 def test_a_limit_can_be_raised_and_switched_off() -> None:
-    """For addresses shared by many clients: 0 is no limit; both captchas count as one (C10)."""
+    """Addresses may be shared by many clients: 0 is no limit; both captchas count as one (C10)."""
     off = {"address_views_per_minute": "0", "address_captchas_per_minute": "35"}
     with limited(off) as wire:
         here = ProxiedClient(wire, HERE)
@@ -203,7 +203,7 @@ def test_a_limit_can_be_raised_and_switched_off() -> None:
 
 
 def test_a_sandbox_that_starts_over_has_counted_nothing(wire: WireClient) -> None:
-    """Its door `reset` forgets what is in memory too."""
+    """Its endpoint `reset` clears the counters in memory, too."""
     here = ProxiedClient(wire, HERE)
     for _ in range(2):
         begin_an_hour(wire)
@@ -215,6 +215,6 @@ def test_a_sandbox_that_starts_over_has_counted_nothing(wire: WireClient) -> Non
 
 
 def test_a_sandbox_has_no_limits_by_default(own_wire: WireClient) -> None:
-    """Limits are off in a sandbox without `--limits`."""
+    """Without `--limits` a sandbox has none."""
     assert {own_wire.get_user("7").code for _ in range(100)} == {4402}
     assert {own_wire.sign_in(apart(n), "100000").code for n in range(100)} == {WRONG_CODE}

@@ -1,6 +1,6 @@
-"""The loss of the primary: the server goes on by itself, and nothing it answered is lost (R06).
+"""Loss of the primary: the server continues without help, and loses nothing it answered (R06).
 
-A server that starts before its database (R06).
+A server may start before its database (R06).
 """
 
 import os
@@ -43,7 +43,7 @@ def pair() -> Iterator[Pair]:
 def test_a_lost_primary(
     pair: Pair, tmp_path: Path, round_: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """SIGKILL of the primary under load, promotion: no acknowledged write is lost (J1, J2)."""
+    """After SIGKILL of the primary under load and a promotion no write is lost (J1, J2)."""
     crowd = Crowd(seed=round_, doubts_failures=True)
     with server_on(pair, tmp_path) as server:
         with crowd.at_work(server.port):
@@ -67,7 +67,7 @@ def test_a_lost_primary(
 
 
 def test_a_primary_that_became_read_only(pair: Pair, tmp_path: Path) -> None:
-    """After a switch the connections to the old primary are dropped, though they work (25006)."""
+    """After a switch the connections to the old primary are dropped, although they work (25006)."""
     with server_on(pair, tmp_path) as server, WireClient(server) as wire:
         assert wire.own_info(wire.account().token).code == 1
         pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -81,7 +81,7 @@ def test_a_primary_that_became_read_only(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
-    """SIGSTOP: requests end with the store's own failure, `/readyz` is red; then all goes on."""
+    """After SIGSTOP requests end with the store's own error, `/readyz` is red; then all works."""
     with server_on(pair, tmp_path) as server, WireClient(server) as wire:
         account = wire.account()
         pair.primary.signal(signal.SIGSTOP)
@@ -97,7 +97,7 @@ def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_a_primary_that_fell_silent(pair: Pair, tmp_path: Path) -> None:
-    """A lost machine takes connections and says nothing: the promoted one is found all the same."""
+    """It accepts connections and never answers: the promoted server is found anyway."""
     with server_on(pair, tmp_path) as server, WireClient(server) as wire:
         before = wire.account()
         pair.primary.signal(signal.SIGSTOP)
@@ -110,7 +110,7 @@ def test_a_primary_that_fell_silent(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
-    """A pool whose connections were all cut serves the next read and the next write."""
+    """A pool with only dead connections serves the next read and the next write."""
     with server_on(pair, tmp_path) as server, WireClient(server) as wire:
         account = wire.account()
         for _ in range(5):
@@ -124,7 +124,7 @@ def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_red_then_green(tmp_path: Path) -> None:
-    """It is up and not ready, says so to clients, and serves as soon as the database is there."""
+    """The server is up but not ready, tells clients so, and serves once the database is there."""
     cluster = Cluster()
     try:
         cluster.initialise()

@@ -1,4 +1,4 @@
-"""Each fault as real HTTP stacks see it: requests, httpx, aiohttp, Node's fetch, Java (K-5)."""
+"""Each fault as real HTTP clients see it: requests, httpx, aiohttp, Node's fetch, Java (K-5)."""
 
 import asyncio
 import json
@@ -36,11 +36,11 @@ STEPS: list[tuple[dict[str, object], str]] = [
     ({"trickle": 20_000, "truncate": 3000}, "failed"),
     ({}, "1"),
 ]
-"""A rule for each request in turn, and what comes of it."""
+"""A rule for each request in turn, and its effect."""
 
 
 def outcome(status: int, body: bytes) -> str:
-    """What came of a response that came whole."""
+    """Return the outcome of a complete response."""
     if status != httpx.codes.OK:
         return str(status)
     try:
@@ -50,7 +50,7 @@ def outcome(status: int, body: bytes) -> str:
 
 
 def with_requests(url: str) -> list[str]:
-    """Post by requests, with one session."""
+    """Post with requests, in one session."""
 
     def post(session: requests.Session) -> str:
         try:
@@ -66,7 +66,7 @@ def with_requests(url: str) -> list[str]:
 
 
 def with_httpx(url: str) -> list[str]:
-    """Post by httpx, with one client."""
+    """Post with httpx, with one client."""
 
     def post(client: httpx.Client) -> str:
         try:
@@ -82,7 +82,7 @@ def with_httpx(url: str) -> list[str]:
 
 
 def with_aiohttp(url: str) -> list[str]:
-    """Post by aiohttp, with one session."""
+    """Post with aiohttp, in one session."""
 
     async def post(session: aiohttp.ClientSession) -> str:
         try:
@@ -102,7 +102,7 @@ def with_aiohttp(url: str) -> list[str]:
 
 
 def with_program(program: str, source: str) -> Callable[[str], list[str]]:
-    """Post by a program of another language, if that is there."""
+    """Post with a program of another language, if it is installed."""
 
     def post_all(url: str) -> list[str]:
         path = shutil.which(program)
@@ -132,7 +132,7 @@ def faulty() -> Iterator[WireClient]:
 
 @pytest.mark.parametrize("stack", CLIENTS)
 def test_a_stack_sees_each_fault(faulty: WireClient, stack: str) -> None:
-    """As what it is, and the request after it goes well; each rule has fired once (K-5)."""
+    """Each fault is reported as such, and the next request works; each rule fired once (K-5)."""
     rules = [{"path": PATH, "nth": nth, **rule} for nth, (rule, _) in enumerate(STEPS, 1) if rule]
     put = faulty.http.put("/sandbox/faults", content=json.dumps(rules))
     assert put.status_code == 200, put.text

@@ -1,4 +1,4 @@
-"""What a client asks in the second after it signed in, in its order (wire.md 8.1 to 8.4)."""
+"""The requests of a client in the first second after its sign-in, in order (wire.md 8.1 to 8.4)."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 @dataclass(frozen=True)
 class Step:
-    """One request of a client, with the headers that it names itself."""
+    """One request of a client, with its own headers."""
 
     method: str
     path: str
@@ -28,13 +28,13 @@ class Step:
 
 
 def protobuf(path: str, body: bytes = b"", content_type: str = PROTOBUF) -> Step:
-    """Return a protobuf request, under the type that the client names."""
+    """Return a protobuf request with the client's content type."""
     headers = {"content-type": content_type} if content_type else {}
     return Step("POST", path, body, PROTOBUF_TYPE, headers)
 
 
 def json_step(path: str, body: Body = b"", content_type: str = JSON) -> Step:
-    """Return the step of a JSON request."""
+    """Return a JSON request."""
     headers = {"content-type": content_type} if content_type else {}
     return Step("POST", path, body, JSON_TYPE, headers)
 
@@ -65,7 +65,7 @@ MOBILE = (
     protobuf("/v1/conversation/list", pb.text(2, NO_LIST)),
     protobuf("/v1/friend/address-book-list", pb.text(2, NO_LIST)),
 )
-# A desktop client: protobuf under the type of JSON, JSON as plain text or without a type.
+# A desktop client: protobuf sent as JSON, JSON as plain text or without a type.
 DESKTOP = (
     Step("GET", "/v1/user/info", answered=PROTOBUF_TYPE),
     protobuf("/v1/conversation/list", pb.text(2, ""), JSON),
@@ -76,7 +76,7 @@ DESKTOP = (
     json_step("/v1/conversation/remove", {"chatId": "1"}, ""),
     json_step("/v1/conversation/sort-change", {"chatId": "1", "sort": 1}, ""),
 )
-# A client of the web surface next to the app's: JSON forms of protobuf endpoints, two profiles.
+# A client of the web surface and the app's: JSON forms of protobuf endpoints, two profiles.
 BROWSER = (
     json_step("/v1/conversation/list", {"md5": ""}),
     json_step("/v1/friend/address-book-list", {"md5": NO_LIST}),
@@ -89,7 +89,7 @@ BROWSER = (
 
 @pytest.mark.parametrize("steps", [MOBILE, DESKTOP, BROWSER], ids=["mobile", "desktop", "browser"])
 def test_no_first_screen_is_an_error(wire: WireClient, steps: tuple[Step, ...]) -> None:
-    """Each request is HTTP 200 and code 1 in its form, on a first and on a second visit."""
+    """Each response is HTTP 200 and code 1, on the first and on the second visit."""
     phone = wire.fresh_phone()
     token = wire.account(phone=phone, vipDays=3).token
     for visit in (token, wire.signed_in(phone, deviceId="second", platform="windows")):
@@ -108,24 +108,24 @@ def test_no_first_screen_is_an_error(wire: WireClient, steps: tuple[Step, ...]) 
 
 
 def ask(wire: WireClient, step: Step, token: str) -> None:
-    """Play one step, which is no error."""
+    """Send one request, which must succeed."""
     reply = wire.request(step.method, step.path, step.body, token=token, headers=step.headers)
     assert (reply.status_code, reply.headers["x-result"]) == (200, "ok"), (step, reply.text)
 
 
 def test_an_evening_with_a_client(wire: WireClient) -> None:
-    """Signed in by code, socket, lists, a draft, an avatar by the four steps, signed out (8.1-8.4).
+    """Sign-in by code, socket, lists, a draft, an avatar upload and sign-out work (8.1-8.4).
 
     The socket stays open meanwhile, as in a client, and is closed at once when the session ends.
     """
     phone = wire.fresh_phone()
-    wire.account(phone=phone, vipDays=3)  # one of the first lists is for VIPs alone
+    wire.account(phone=phone, vipDays=3)  # one of the first lists needs VIP
     login = wire.sign_in(phone, wire.sms_code(phone), deviceId="d", platform="windows")
     token = login.text("token")
     me = wire.own_info(token).pb_data
     user_id = me.text(1)
     first = wire.http.get(me.text(4).removeprefix(wire.server.url))
-    assert decode(first.content).format == "PNG"  # a picture for everybody
+    assert decode(first.content).format == "PNG"  # everyone can see the picture
 
     with SocketClient(wire.server.port) as socket, SocketClient(wire.server.port) as other:
         socket.send("heartbeat", seq="0")  # before the login, as one client does

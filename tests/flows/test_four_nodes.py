@@ -1,4 +1,4 @@
-"""Four server processes on one PostgreSQL: what one does holds for all (R09, R10, R11, T6)."""
+"""Four server processes on one PostgreSQL: changes apply to all (R09, R10, R11, T6)."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.answers import Answer, Letter
+from tests.support.answers import Answer, OutboxMessage
 from tests.support.client import WireClient
 from tests.support.servers import Server
 from tests.support.sockets import SocketClient
@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 
 class Nodes:
-    """The four servers; a message may leave by any of them."""
+    """The four servers; any of them may send a message."""
 
     def __init__(self, clients: list[WireClient]) -> None:
         self.clients = clients
 
     def __getitem__(self, number: int) -> WireClient:
-        """Return a client of one of the nodes, counted round and round."""
+        """Return a client of a node; the number wraps around."""
         return self.clients[number % NODES]
 
     def code(self, phone: str) -> str:
-        """Ask one node for a code, and look for it at all of them."""
+        """Request a code from one node, and search for it at all of them."""
         before = {letter.id for letter in self._letters(phone)}
         assert self[0].ask_sms(phone).code == 1
         for _ in range(1000):
@@ -42,7 +42,7 @@ class Nodes:
         raise AssertionError("no message came")
 
     def at_once(self, act: Callable[[WireClient, int], T], times: int = AT_ONCE) -> list[T]:
-        """Do something many times at once, at all nodes in turn."""
+        """Repeat an action concurrently, at all nodes in turn."""
         start = Barrier(times)
 
         def run(number: int) -> T:
@@ -52,7 +52,7 @@ class Nodes:
         with ThreadPoolExecutor(times) as pool:
             return list(pool.map(run, range(times)))
 
-    def _letters(self, phone: str) -> list[Letter]:
+    def _letters(self, phone: str) -> list[OutboxMessage]:
         return [letter for wire in self.clients for letter in wire.list_outbox("sms", phone)]
 
 
@@ -77,7 +77,7 @@ def winners(answers: list[Answer]) -> list[Answer]:
 
 
 def test_a_token_is_good_everywhere_until_it_ends(nodes: Nodes) -> None:
-    """Signing out at one node is known to the others at their next request (T6)."""
+    """A sign-out at one node applies to the others at their next request (T6)."""
     for number in range(NODES):
         account = nodes[number].account()
         assert {wire.own_info(account.token).code for wire in nodes.clients} == {1}
@@ -96,7 +96,7 @@ def test_one_code_opens_one_account(nodes: Nodes) -> None:
 
 
 def test_wrong_tries_everywhere_kill_the_code(nodes: Nodes) -> None:
-    """Guesses at four nodes at once are counted together: five kill the code (R11, C3)."""
+    """Concurrent guesses at four nodes share a counter: five invalidate the code (R11, C3)."""
     phone = nodes[0].fresh_phone()
     code = nodes.code(phone)
     wrong = [f"{(int(code) + step) % 1_000_000:06d}" for step in range(1, AT_ONCE + 1)]
@@ -105,7 +105,7 @@ def test_wrong_tries_everywhere_kill_the_code(nodes: Nodes) -> None:
 
 
 def test_a_number_goes_to_one(nodes: Nodes) -> None:
-    """Accounts that bind one number at four nodes at once: one has it (R10, A3, J4)."""
+    """Of accounts that bind one number at four nodes at once, one gets it (R10, A3, J4)."""
     accounts = [nodes[number].account() for number in range(AT_ONCE)]
     phone = nodes[0].fresh_phone()
     body = {"phone": phone, "captcha": nodes.code(phone)}
@@ -118,7 +118,7 @@ def test_a_number_goes_to_one(nodes: Nodes) -> None:
 
 
 def test_sessions_of_one_account_at_once(nodes: Nodes) -> None:
-    """Sign-ins at four nodes at once never leave more sessions than an account may have (T4)."""
+    """Concurrent sign-ins at four nodes never leave more sessions than allowed (T4)."""
     email, password = nodes[0].fresh_email(), "long enough 1"
     nodes[0].account(email=email, password=password, deviceId="door")
     answers = nodes.at_once(
@@ -131,7 +131,7 @@ def test_sessions_of_one_account_at_once(nodes: Nodes) -> None:
 
 
 def test_a_day_counts_once(nodes: Nodes) -> None:
-    """The first requests of a day at four nodes at once count one day online."""
+    """The first requests of a day at four nodes at once count as one day online."""
     account = nodes[0].account()
     assert {answer.code for answer in nodes.at_once(lambda w, _: w.own_info(account.token))} == {1}
     shown = nodes[2].get_user(account.id, account.token).pb_data
@@ -139,18 +139,18 @@ def test_a_day_counts_once(nodes: Nodes) -> None:
 
 
 def test_request_ids_never_meet(nodes: Nodes) -> None:
-    """Ids of requests are unique over all nodes (wire.md 1.8)."""
+    """Request ids are unique over all nodes (wire.md 1.8)."""
     answers = nodes.at_once(lambda wire, _: wire.get_user("1"))
     assert len({answer.request_id for answer in answers}) == AT_ONCE
 
 
 def test_drafts_reach_sockets_at_other_nodes(nodes: Nodes) -> None:
-    """What is written at one node is seen at the others, whichever the sockets are at."""
+    """A draft written at one node arrives at the others' sockets."""
     account = nodes[0].account()
     readers = [SocketClient(wire.server.port).log_in(account.token) for wire in nodes.clients]
     with SocketClient(nodes[0].server.port).log_in(account.token) as writer:
         for reader in readers:
             assert "你好".encode() in reader.next_draft(writer, "你好")
-        writer.beat()  # and got none itself
+        writer.beat()  # and received none itself
     for reader in readers:
         reader.connection.close()

@@ -1,4 +1,4 @@
-"""The fronts of deploy/ before a real server: nginx and Caddy (security D3, I10, L9)."""
+"""The proxies of deploy/ in front of a real server: nginx and Caddy (security D3, I10, L9)."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ BEHIND = {"HUPAN_TRUSTED_PROXIES": f"{LOOPBACK}/32", "HUPAN_CLIENT_IP_HEADER": "
 
 
 class Visit:
-    """A client beyond the front, at a separate address."""
+    """A client of the proxy, with its own address."""
 
     def __init__(self, front_url: str, context: ssl.SSLContext, backend: WireClient) -> None:
         transport = httpx.HTTPTransport(verify=context, local_address=VISITOR)
@@ -36,7 +36,7 @@ class Visit:
         self.backend = backend
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
-        """One request; names of headers have _ for -."""
+        """Send one request; names of headers have _ for -."""
         named = {"host": NAME} | {name.replace("_", "-"): text for name, text in headers.items()}
         return self._http.request(
             method, path, content=body, headers=named, extensions={"sni_hostname": NAME}
@@ -49,7 +49,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """Yield a sandbox that trusts a front on this machine."""
+    """Yield a sandbox that trusts a proxy on this machine."""
     with Server("sandbox", environment=BEHIND) as server:
         yield server
 
@@ -58,7 +58,7 @@ def server() -> Iterator[Server]:
 def visit(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visit]:
-    """Yield a visitor of each front that is installed."""
+    """Yield a client of each installed proxy."""
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp("front")
@@ -74,7 +74,7 @@ def visit(
 
 
 def test_signing_in_works(visit: Visit) -> None:
-    """By TLS: a code, a token, own info in protobuf, with the headers of the answer (D3)."""
+    """A code, a token and own info in protobuf work over TLS, with the response headers (D3)."""
     phone = visit.backend.fresh_phone()
     code = visit.backend.sms_code(phone)
     body = json.dumps({"mobile": phone, "captcha": code, "deviceId": "d", "platform": "x"})
@@ -89,7 +89,7 @@ def test_signing_in_works(visit: Visit) -> None:
 
 
 def test_the_address_is_the_visitors(visit: Visit) -> None:
-    """Not the front's, and not what the visitor says of itself (security I10)."""
+    """It is neither the proxy's address nor a forged header (security I10)."""
     body = b'{"email": "nobody@example.com", "password": "wrong one"}'
     said = {"x_real_ip": SPOOFED, "x_forwarded_for": SPOOFED, "forwarded": f"for={SPOOFED}"}
     reply = visit.request("POST", "/v1/user/email-login", body, **said)
@@ -99,24 +99,24 @@ def test_the_address_is_the_visitors(visit: Visit) -> None:
 
 
 def test_the_name_selects_the_surface(visit: Visit) -> None:
-    """The web surface by its host name, through the front (wire.md 1.1)."""
+    """The host name selects the web surface, through the proxy (wire.md 1.1)."""
     page = visit.request("GET", "/v1/user/homepage?userId=1", host=WEB_NAME)
     assert page.json()["data"]["user"]["registerTime"] == 0
     assert visit.request("GET", "/v1/user/homepage?userId=1").status_code == 404
 
 
 def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
-    """A client that opens its socket sends its token to this server and to no other (wire.md 6)."""
+    """A client that opens its socket sends its token only to this server (wire.md 6)."""
     opening = {"connection": "upgrade", "upgrade": "websocket"}
     reply = visit.request("GET", "/ws", b"", host=SOCKET_NAME, **opening)
-    assert reply.status_code == 426  # it lacks the version and the key
+    assert reply.status_code == 426  # version and key are missing
     assert reply.headers["sec-websocket-version"] == "13"
     assert visit.request("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
 
 
 @pytest.mark.parametrize("name", MEDIA_NAMES)
 def test_the_names_of_pictures_end_here(visit: Visit, name: str) -> None:
-    """An upload of 8 MiB reaches the server at these names; its answer is the server's (8.4)."""
+    """An upload of 8 MiB reaches the server at these names, and gets its response (8.4)."""
     for method, path, body in (("GET", "/a.png", b""), ("POST", "/", b"x" * 8_000_000)):
         reply = visit.request(method, path, body, host=name)
         assert "x-result" in reply.headers, (reply.status_code, reply.text[:200])
@@ -124,7 +124,7 @@ def test_the_names_of_pictures_end_here(visit: Visit, name: str) -> None:
 
 @contextlib.contextmanager
 def upgrading() -> Iterator[int]:
-    """Run a server that accepts one upgrade at /ws and then repeats what it gets."""
+    """Run a server that accepts one upgrade at /ws and then echoes."""
     with socket.create_server((LOOPBACK, 0)) as listener:
 
         def answer() -> None:
@@ -139,7 +139,7 @@ def upgrading() -> Iterator[int]:
                     b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"
                     b"upgrade: websocket\r\n\r\n"
                 )
-                with contextlib.suppress(ConnectionError):  # as a front may end it
+                with contextlib.suppress(ConnectionError):  # a proxy may end it
                     while data := connection.recv(4096):
                         connection.sendall(data)
 
@@ -176,7 +176,7 @@ def test_the_socket_passes(program: str, tmp_path: Path) -> None:
 
 
 def test_browsers_may_ask(visit: Visit) -> None:
-    """A preflight and its headers pass (wire.md 1.9)."""
+    """A preflight request and its headers pass (wire.md 1.9)."""
     asked = {"origin": "https://a.example", "access_control_request_method": "POST"}
     reply = visit.request("OPTIONS", "/v1/user/captcha", b"", **asked)
     assert reply.status_code == 204
@@ -184,23 +184,23 @@ def test_browsers_may_ask(visit: Visit) -> None:
 
 
 def test_large_bodies_end_early(visit: Visit) -> None:
-    """Above 64 KiB in Hupan's words, far above in the front's; the next request works (I1)."""
+    """Above 64 KiB Hupan refuses, far above the proxy does; the next request works (I1)."""
     little = visit.request("POST", "/v1/user/captcha", b"x" * (64 * 1024 + 1))
     assert (little.status_code, little.json()["code"]) == (413, 1113)
-    # Caddy 2.6 says 502 of a body that it cuts, nginx 413.
+    # For a body that it cuts Caddy 2.6 returns 502, nginx 413.
     cut = visit.request("POST", "/v1/user/captcha", b"x" * 1_000_000)
     assert cut.status_code in (413, 502)
     assert visit.request("POST", "/v1/user/captcha").json()["code"] == 1
 
 
 def test_many_requests_share_connections(visit: Visit) -> None:
-    """The front keeps its connections to the server, and none fails."""
+    """The proxy reuses its connections to the server, and none fails."""
     found = {visit.request("GET", "/v1/user/info", token="x").status_code for _ in range(300)}
     assert found == {200}
 
 
 def test_old_clients_may_come(visit: Visit) -> None:
-    """TLS 1.2 is on: one client has nothing newer (security L9)."""
+    """TLS 1.2 is enabled: one client supports nothing newer (security L9)."""
     url = httpx.URL(str(visit.request("GET", "/healthz").url))
     context = ssl.create_default_context()
     context.check_hostname = False

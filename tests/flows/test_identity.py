@@ -1,4 +1,4 @@
-"""A store knows its kind and its key: the other kind and another key are refused (security X9)."""
+"""A store knows its kind and its key, and refuses others (security X9)."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 def hupan(folder: Path, *words: str) -> tuple[int, str]:
-    """Runs a command on a folder; its status and what it says."""
+    """Run a command on a folder; return its status and output."""
     done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
         [str(Path(sys.executable).with_name("hupan")), *words, "--data-dir", str(folder)],
         capture_output=True,
@@ -27,7 +27,7 @@ def hupan(folder: Path, *words: str) -> tuple[int, str]:
 
 
 def is_refused(command: str, folder: Path) -> str:
-    """What a server that does not start says."""
+    """Return the message of a server that does not start."""
     with (
         pytest.raises(RuntimeError) as refusal,
         Server(command, "--data-dir", str(folder), environment=ENVIRONMENT),
@@ -37,13 +37,13 @@ def is_refused(command: str, folder: Path) -> str:
 
 
 def serve(folder: Path) -> None:
-    """Starts a server on a folder and ends it."""
+    """Start a server on a folder and stop it."""
     with Server("serve", "--data-dir", str(folder)):
         pass
 
 
 def test_a_sandbox_never_empties_a_servers_store(tmp_path: Path) -> None:
-    """It refuses, and changes nothing (X9)."""
+    """A sandbox refuses it, and changes nothing (X9)."""
     serve(tmp_path)
     before = (tmp_path / "hupan.db").read_bytes()
     assert "沙盒会清空它" in is_refused("sandbox", tmp_path)
@@ -52,14 +52,14 @@ def test_a_sandbox_never_empties_a_servers_store(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_only_prepared_is_a_servers_too(tmp_path: Path) -> None:
-    """Accounts that an operator made before the first start are not a sandbox's (X9)."""
+    """Accounts created by commands before the first start are not a sandbox's (X9)."""
     assert hupan(tmp_path, "database", "migrate")[0] == 0
     assert hupan(tmp_path, "account", "create")[0] == 0
     assert "沙盒会清空它" in is_refused("sandbox", tmp_path)
 
 
 def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
-    """Nor is a copy of it; a sandbox goes on with it (X9)."""
+    """A copy of it is refused, too; a sandbox still accepts it (X9)."""
     data = ("--data-dir", str(tmp_path / "sandbox"))
     for _ in range(2):
         with (
@@ -87,7 +87,7 @@ def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
 
 
 def test_a_lost_key_is_refused(tmp_path: Path) -> None:
-    """A store that was restored without its key starts no server before `accept-key` (X9)."""
+    """A store restored without its key needs `accept-key` (X9)."""
     serve(tmp_path)
     key = tmp_path / "secret.key"
     own = key.read_bytes()
@@ -107,7 +107,7 @@ def test_a_lost_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_lost_store_is_refused(tmp_path: Path) -> None:
-    """Next to a key without its store, no new store is created before `database create` (X9)."""
+    """With a key but no store, the server needs `database create` (X9)."""
     serve(tmp_path)
     (tmp_path / "hupan.db").rename(tmp_path / "aside.db")
     assert "hupan database create" in is_refused("serve", tmp_path)
@@ -120,7 +120,7 @@ def test_a_lost_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_sandbox_is_no_servers(tmp_path: Path) -> None:
-    """It is public, so a server refuses it in every case (X9, C1)."""
+    """It is public, so a server always refuses it (X9, C1)."""
     with Server("sandbox", "--data-dir", str(tmp_path), environment=ENVIRONMENT):
         pass
     for file in tmp_path.glob("hupan.db*"):
@@ -134,7 +134,7 @@ def test_the_key_of_a_sandbox_is_no_servers(tmp_path: Path) -> None:
 
 
 def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
-    """Nor a command, which would write another log (X9, R14)."""
+    """Commands refuse it too, because they would write another log (X9, R14)."""
     one, other = tmp_path / "one", tmp_path / "other"
     with Server("serve", "--data-dir", str(one)):
         other.mkdir(mode=0o700)
@@ -147,7 +147,7 @@ def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_moved_away_answers_no_success(tmp_path: Path) -> None:
-    """A running server says that it is not ready, loudly, and answers no request (X9)."""
+    """A running server reports that it is not ready, logs it, and fails all requests (X9)."""
     folder = tmp_path / "data"
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         assert wire.request("GET", "/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""kill -9 under load: every sign-in that was answered is there afterwards (security R01)."""
+"""kill -9 under load: every acknowledged sign-in remains (security R01)."""
 
 import itertools
 import random
@@ -24,13 +24,13 @@ NUMBERS = itertools.count(1)
 
 
 def sign_up(client: WireClient, phone: str) -> str:
-    """Signs a new number up, as a client does."""
+    """Sign up a new number, as a client does."""
     code = client.sms_code(phone)
     return client.sign_in(phone, code, deviceId="d").text("token")
 
 
 def work(server: Server, name: int, journal: dict[str, str], over: threading.Event) -> None:
-    """Signs numbers up one after the other, and writes each answer down as soon as it has come."""
+    """Sign up numbers one after the other, and record each response as soon as it arrives."""
     with WireClient(server) as client:
         for _ in range(MOST_ACCOUNTS):
             if over.is_set():
@@ -44,7 +44,7 @@ def work(server: Server, name: int, journal: dict[str, str], over: threading.Eve
 
 
 def strike(server: Server, journals: list[dict[str, str]]) -> None:
-    """Kills the server at any moment after a few more sign-ins were answered."""
+    """Kill the server at a random time after a few more sign-ins."""
     aim = sum(map(len, journals)) + ANSWERED
     deadline = time.monotonic() + MOST_SECONDS
     while sum(map(len, journals)) < aim:
@@ -56,7 +56,7 @@ def strike(server: Server, journals: list[dict[str, str]]) -> None:
 
 @pytest.mark.slow
 def test_no_answered_sign_in_is_lost(disk_path: Path) -> None:
-    """After each of several kills the journal of answered sign-ins holds, token by token."""
+    """After several kills the token of each recorded sign-in works."""
     journals: list[dict[str, str]] = [{} for _ in range(CLIENTS)]
     with Server("sandbox", "--data-dir", str(disk_path / "data")) as server:
         for round_number in range(ROUNDS):

@@ -1,6 +1,6 @@
 """Limits on guesses and sends, over HTTP, with the sandbox's clock (security C5, C11).
 
-An operator forgets counts while the server runs (security C5, C6, E4).
+An operator resets counters while the server runs (security C5, C6, E4).
 """
 
 import subprocess
@@ -28,7 +28,7 @@ def limited() -> Iterator[WireClient]:
 
 
 def test_sends_to_a_number(limited: WireClient) -> None:
-    """One code a minute, five an hour, ten a day (security C11)."""
+    """The limits are one code a minute, five an hour, ten a day (security C11)."""
     phone = limited.fresh_phone()
     assert limited.ask_sms(phone).code == 1
     assert limited.ask_sms(phone).code == TOO_MANY
@@ -57,7 +57,7 @@ def guess(client: WireClient, phone: str, times: int, **device: str) -> str:
 
 
 def test_guesses_over_resends(limited: WireClient) -> None:
-    """Ten wrong guesses an hour over all codes of a number: a new code refills nothing (C5)."""
+    """A number has ten wrong guesses an hour over all codes: a new code adds none (C5)."""
     phone = limited.fresh_phone()
     guess(limited, phone, 4)
     limited.set_clock(advance=61)
@@ -81,7 +81,7 @@ def test_strangers_cannot_lock_the_owner_out(limited: WireClient) -> None:
 
 
 def test_right_codes_cost_nothing(limited: WireClient) -> None:
-    """Signing in often and rightly uses no guesses up."""
+    """Frequent sign-ins with right codes use up no guesses."""
     phone = limited.fresh_phone()
     for _ in range(3):
         for _ in range(4):
@@ -106,7 +106,7 @@ NOBODY, TOO_MANY_REQUESTS, TOO_MANY_FROM_HERE, CODE_IS_WRONG = 4402, 1203, 1204,
 
 
 def reset(folder: Path, who: str) -> None:
-    """`hupan limits reset`, as an operator types it."""
+    """Run `hupan limits reset` as an operator does."""
     command = [str(Path(sys.executable).with_name("hupan")), "limits", "reset", who]
     place = ["--data-dir", str(folder)]
     done = subprocess.run(  # noqa: S603 - our own executable, fixed arguments
@@ -117,7 +117,7 @@ def reset(folder: Path, who: str) -> None:
 
 @pytest.mark.one_engine
 def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Path) -> None:
-    """A reset clears the counters of one address, network or account only."""
+    """A reset clears only the counters of one address, network or account."""
     arguments = ("--limits", "--data-dir", str(tmp_path))
     with (
         Server("sandbox", *arguments, environment=BEHIND_A_PROXY) as server,
@@ -136,7 +136,7 @@ def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Pa
         elsewhere = ProxiedClient(wire, "192.0.2.1")
         assert elsewhere.get_user("7", account.token).code == TOO_MANY_REQUESTS
         reset(tmp_path, HERE)
-        wire.set_clock(advance=0)  # what is looked at each minute is looked at now
+        wire.set_clock(advance=0)  # the check of each minute happens now
         assert here.guess(apart(1)).code == CODE_IS_WRONG
         assert beside.guess(apart(1)).code == TOO_MANY_FROM_HERE
         assert elsewhere.get_user("7", account.token).code == TOO_MANY_REQUESTS
@@ -149,7 +149,7 @@ def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Pa
 
 @pytest.mark.one_engine
 def test_a_reset_is_done_once(tmp_path: Path) -> None:
-    """What comes after it counts again, though the wish is still there to be read."""
+    """Later events count again, although the reset request is still stored."""
     arguments = ("--limits", "--data-dir", str(tmp_path))
     with (
         Server("sandbox", *arguments, environment=BEHIND_A_PROXY) as server,

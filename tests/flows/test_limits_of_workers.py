@@ -1,8 +1,8 @@
 """Limits under a hundred concurrent requests, with one, two and four processes (security R11).
 
-What the store counts is exact, for any number of processes. What processes count in memory is
-exact in each of them, so that a limit of an address is up to as many times higher as there are
-processes: docs/limits.md says so.
+Counters in the store are exact, for any number of processes. Counters in memory are exact in each
+process, so a limit of an address is multiplied by up to the number of processes, as
+docs/limits.md says.
 """
 
 import asyncio
@@ -56,27 +56,27 @@ class Crowd:
         self._serial = itertools.count(1)
 
     def post(self, path: str, body: dict[str, object], address: str = "") -> Answer:
-        """One request."""
+        """Send one request."""
         number = next(self._serial)
-        of_its_own = f"10.{number // 250}.{number % 250}.7"  # no two of one network
+        of_its_own = f"10.{number // 250}.{number % 250}.7"  # each in its own network
         return self.wire.post(path, body, headers={"x-forwarded-for": address or of_its_own})
 
     def solved(self) -> dict[str, object]:
-        """Return the fields that carry a solved captcha."""
+        """Return the fields of a solved captcha."""
         captcha_id = self.post("user/captcha", {}).text("id")
         return {"id": captcha_id, "code": solve(self.folder, captcha_id)}
 
     def send(self, phone: str, solved: dict[str, object]) -> Answer:
-        """Asks for a code."""
+        """Request a code."""
         return self.post("verification/get-verification-code", {"mobile": phone, **solved})
 
     def guess(self, phone: str, code: str, address: str = "") -> Answer:
-        """Takes a guess at one."""
+        """Guess at a code."""
         body: dict[str, object] = {"mobile": phone, "captcha": code}
         return self.post("user/verification-login", body, address)
 
     def codes(self, phone: str, number: int) -> list[str]:
-        """Return the codes that the gateway got for a number, once there are enough."""
+        """Return the codes that the gateway received for a number, once there are enough."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             told = [json.loads(seen.body) for seen in list(self._gateway.seen)]
@@ -112,7 +112,7 @@ def crowd(folder: Path, workers: int) -> Iterator[Crowd]:
 
 
 def guesses(clients: Crowd) -> None:
-    """At one code: five are looked at and counted, and the right one comes too late (X11)."""
+    """Check that five guesses at one code are checked, and the right one is too late (X11)."""
     assert clients.send(GUESSED, clients.solved()).code == 1
     (code,) = clients.codes(GUESSED, 1)
     wrong = [f"{(int(code) + step) % 10**6:06}" for step in range(1, AT_ONCE + 1)]
@@ -126,7 +126,7 @@ def guesses(clients: Crowd) -> None:
 
 
 def sends(clients: Crowd) -> None:
-    """To one number: as many as the limit, no more, and the gateway was given no more (C11)."""
+    """Check that one number gets as many codes as its limit (C11)."""
     solved = [clients.solved() for _ in range(AT_ONCE)]
     answers = at_once(lambda one: clients.send(SENT_TO, one), solved)
     assert Counter(answer.code for answer in answers) == {1: SENDS, TOO_MANY: AT_ONCE - SENDS}
@@ -136,7 +136,7 @@ def sends(clients: Crowd) -> None:
 
 
 def one_captcha(clients: Crowd) -> None:
-    """A captcha that a hundred use at once is good for one of them (C9)."""
+    """Check that a captcha used a hundred times at once is accepted once (C9)."""
     solved = clients.solved()
     phones = [f"1393333{at:04}" for at in range(0, AT_ONCE * 100, 100)]
     answers = at_once(lambda phone: clients.send(phone, solved), phones)
@@ -144,9 +144,9 @@ def one_captcha(clients: Crowd) -> None:
 
 
 def at_most(most: int, window_seconds: int, workers: int, act: Callable[[], int]) -> None:
-    """What is counted in memory: at most the limit for each process, in each window of the clock.
+    """Check a counter in memory: at most the limit for each process, in each window.
 
-    The first process that counts has let the whole limit through, so it is no less than that.
+    The first process alone lets the whole limit pass, so it is also the minimum.
     """
     began = int(time.time()) // window_seconds
     passed = act()
@@ -155,7 +155,7 @@ def at_most(most: int, window_seconds: int, workers: int, act: Callable[[], int]
 
 
 def captchas(clients: Crowd, workers: int) -> None:
-    """Fetched by one address (C10)."""
+    """Check the captchas of one address (C10)."""
 
     def fetch() -> int:
         address = "192.0.2.1"
@@ -168,7 +168,7 @@ def captchas(clients: Crowd, workers: int) -> None:
 
 
 def tries_of_one_address(clients: Crowd, workers: int) -> None:
-    """Wrong codes of a hundred numbers (C6)."""
+    """Check wrong codes of a hundred numbers from one address (C6)."""
 
     def guess() -> int:
         phones = [f"1394444{at:04}" for at in range(AT_ONCE)]
@@ -192,7 +192,7 @@ def reset(clients: Crowd) -> None:
 
 
 def everything(folder: Path, workers: int) -> None:
-    """All of it, at one server."""
+    """Run all checks on one server."""
     with crowd(folder, workers) as clients:
         guesses(clients)
         sends(clients)
@@ -205,10 +205,10 @@ def everything(folder: Path, workers: int) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("workers", [1, 4])
 def test_limits_hold_with_processes(tmp_path: Path, workers: int) -> None:
-    """Guesses, sends, captchas: exact in the store, else at most times the processes (R11)."""
+    """Guesses and sends are exact, captchas at most multiplied by the processes (R11)."""
     everything(tmp_path / "data", workers)
 
 
 def test_limits_hold_with_two_processes(tmp_path: Path) -> None:
-    """The same on both engines (C4, C11, R11)."""
+    """Two processes do the same on both engines (C4, C11, R11)."""
     everything(tmp_path / "data", 2)

@@ -1,4 +1,4 @@
-"""`/metrics`, on a separate listener (decision 0015)."""
+"""`/metrics`, on its own listener (decision 0015)."""
 
 import contextlib
 import re
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def scraped(port: int) -> dict[str, float]:
-    """Return every sample of one process by its name and labels; each line is of the format."""
+    """Return every sample of one process by name and labels; check the format of each line."""
     reply = httpx.get(
         f"http://{LOOPBACK}:{port}/metrics",
         trust_env=False,
@@ -44,12 +44,12 @@ def scraped(port: int) -> dict[str, float]:
 
 
 def total(port: int, name: str, count: int = 1) -> float:
-    """Return a sample, added up over the processes."""
+    """Return a sample, summed over the processes."""
     return sum(scraped(port + worker).get(name, 0) for worker in range(count))
 
 
 def await_metrics(port: int) -> None:
-    """Wait for a worker that starts later than the one that answers already."""
+    """Wait for a worker that starts later than the first."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         with contextlib.suppress(httpx.TransportError):
@@ -60,7 +60,7 @@ def await_metrics(port: int) -> None:
 
 
 def requests(method: str, path: str, result: str) -> str:
-    """Return the name of a counter of requests."""
+    """Return the name of a request counter."""
     return f'hupan_requests_total{{surface="app",endpoint="{method} {path}",result="{result}"}}'
 
 
@@ -79,7 +79,7 @@ def server(tmp_path: Path, port: int) -> Iterator[Server]:
 
 
 def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> None:
-    """By endpoint and class, with durations, auth outcomes, messages and the parts' state."""
+    """The samples have endpoint, class, duration, auth outcomes, messages and component states."""
     with WireClient(server) as wire:
         phone = wire.fresh_phone()
         token = wire.signed_in(phone)
@@ -117,7 +117,7 @@ def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> Non
 
 @pytest.mark.one_engine
 def test_every_process_has_its_own_metrics(tmp_path: Path, port: int) -> None:
-    """Two workers have two ports, and the sum of their counters is the number of requests."""
+    """Two workers have two ports, and their counters add up to the number of requests."""
     environment = {"HUPAN_METRICS_PORT": str(port)}
     arguments = ("--workers", "2", "--data-dir", str(tmp_path))
     name = requests("GET", "/v1/user/info", "unauthenticated")
@@ -130,7 +130,7 @@ def test_every_process_has_its_own_metrics(tmp_path: Path, port: int) -> None:
 
 
 def test_no_listener_by_default(tmp_path: Path) -> None:
-    """Without the setting there is no further listener, and the API has no such path."""
+    """Without the setting there is no metrics listener, and the API has no such path."""
     with Server("serve", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
         assert wire.request("GET", "/metrics").status_code == 404
         inodes = {link.resolve().name for link in Path(f"/proc/{server.process.pid}/fd").iterdir()}
@@ -144,7 +144,7 @@ def test_no_listener_by_default(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_other_paths_are_not_found(server: Server, port: int) -> None:
-    """The listener of the metrics has one path, and one method."""
+    """The metrics listener has one path and one method."""
     assert server.is_running
     with httpx.Client(base_url=f"http://{LOOPBACK}:{port}", trust_env=False) as http:
         assert http.get("/").status_code == 404

@@ -1,4 +1,4 @@
-"""Patroni decides which server takes writes: a server of ours follows, and loses nothing (R06)."""
+"""Patroni decides which database is the primary: a server follows, and loses nothing (R06)."""
 
 import time
 from pathlib import Path
@@ -29,7 +29,7 @@ LOOKED_AT = 60
 
 
 def await_writes(crowd: Crowd) -> None:
-    """Wait until some more writes of the crowd were acknowledged."""
+    """Wait until the clients' next writes were acknowledged."""
     deadline, before = time.monotonic() + WAIT_SECONDS, crowd.journal.acknowledged
     while crowd.journal.acknowledged < before + WRITES:
         assert time.monotonic() < deadline, "nothing is written"
@@ -37,7 +37,7 @@ def await_writes(crowd: Crowd) -> None:
 
 
 def test_switchovers_and_a_lost_primary(tmp_path: Path) -> None:
-    """Two switchovers and a killed machine under load: no acknowledged write is lost (J1, J2)."""
+    """After two switchovers and a killed machine under load no write is lost (J1, J2)."""
     crowd = Crowd(seed=3, doubts_failures=True)
     environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
     with Patroni() as patroni:

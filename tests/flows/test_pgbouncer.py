@@ -1,4 +1,4 @@
-"""A server behind PgBouncer, which pools transactions: it works, and its store is copied."""
+"""A server behind PgBouncer in transaction mode works, and its store can be copied."""
 
 import time
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ class Pooled:
 
     @property
     def url(self) -> str:
-        """The store, through the pooler."""
+        """Return the URL of the store, through the pooler."""
         return self.bouncer.url(self.name)
 
     def server(self, folder: Path) -> Server:
-        """Return a sandbox on the store, set as docs/postgresql.md says."""
+        """Return a sandbox on the store, configured as docs/postgresql.md says."""
         environment = {**ENVIRONMENT, "HUPAN_DATABASE_STATEMENTS": "0"}
         places = ("--data-dir", str(folder), "--database", self.url)
         return Server("sandbox", *places, environment=environment)
@@ -57,7 +57,7 @@ class Pooled:
 
 @pytest.fixture
 def pooled(databases: Databases) -> Iterator[Pooled]:
-    """Yield a pooler of this test alone."""
+    """Yield a pooler for one test."""
     name = databases.make()
     with PgBouncer(databases.cluster) as bouncer:
         yield Pooled(bouncer, databases, name)
@@ -65,7 +65,7 @@ def pooled(databases: Databases) -> Iterator[Pooled]:
 
 
 def copy(source: str, target: str) -> tuple[int, str]:
-    """Run `hupan database copy` as set for a pooler; return its exit status and output."""
+    """Run `hupan database copy` through a pooler; return its exit status and output."""
     done = CliRunner().invoke(
         app, ["database", "copy", source, target], env={"HUPAN_DATABASE_STATEMENTS": "0"}
     )
@@ -81,7 +81,7 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
                 assert asker.status("/readyz") == 200
                 time.sleep(0.1)
         assert crowd.wrong == []
-        # On a machine that is very slow a request may be refused as busy (1002).
+        # On a very slow machine a request may be refused as busy (1002).
         assert {code for _, code in crowd.answers_by_code} <= {1, 1002, 1202}, crowd.answers_by_code
         rows = rows_on(pooled.databases.cluster.url(pooled.name))
         assert differences(crowd.journal, rows) == []
@@ -92,17 +92,17 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
         shown = pooled.bouncer.command("SHOW POOLS")
         assert f"{pooled.name}|hupan" in shown
         (used,) = rows(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{pooled.name}'")  # noqa: S608 - a name of our own
-        assert used[0] <= SERVER_CONNECTIONS + 1  # this one comes past the pooler
+        assert used[0] <= SERVER_CONNECTIONS + 1  # this one bypasses the pooler
 
 
 def test_a_copy_behind_a_pooler(
     pooled: Pooled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Idle connections are not in its way; a running server is, even when it has none."""
+    """Idle connections do not block it; a running server does, even without a connection."""
     file, sql = str(tmp_path / "copy.db"), IDLE.format(name=pooled.name)
     with pooled.server(tmp_path / "data") as server:
         with Asker(server.port) as asker:
-            asker.door("accounts", {"nickname": "copied"})
+            asker.call_sandbox("accounts", {"nickname": "copied"})
         pooled.bouncer.command("RECONNECT")
         status, told = copy(pooled.url, file)
         assert (status, "湖畔服务进程在使用" in told) == (1, True), told

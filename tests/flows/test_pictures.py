@@ -1,4 +1,4 @@
-"""Pictures of a server that knows its own address (wire.md 8.4)."""
+"""Pictures of a server with a public URL (wire.md 8.4)."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
 
 
 def test_there_is_always_a_picture(public: WireClient) -> None:
-    """An account without an avatar has one made from the id, in every answer."""
+    """An account without an avatar has a generated one, in every response."""
     account = public.account()
     address = f"{PUBLIC}/media/default/{account.id}.png"
     assert public.own_info(account.token).pb_data.text(4) == address
@@ -64,7 +64,7 @@ def test_an_upload_has_the_public_address(public: WireClient) -> None:
 
 
 def test_so_many_a_day(public: WireClient) -> None:
-    """One more than the setting says is refused, in its own code and status."""
+    """One more than the setting allows is refused, with its own code and status."""
     account = public.account()
     for _ in range(3):
         assert upload(public, account.token, "a.png", picture()).status_code == 200
@@ -74,7 +74,7 @@ def test_so_many_a_day(public: WireClient) -> None:
 
 
 def test_a_slow_upload(public: WireClient) -> None:
-    """A body that comes in pieces is read to its end."""
+    """A body that arrives in pieces is read to its end."""
     account = public.account()
     token = token_of(public, account.token).encode()
     body = form([("token", token), ("key", b"slow.png"), ("file", picture())])
@@ -93,7 +93,7 @@ def test_a_slow_upload(public: WireClient) -> None:
 
 
 def test_a_large_picture_arrives_whole(public: WireClient) -> None:
-    """What is longer than one piece is sent to its end."""
+    """A picture of several pieces is sent to its end."""
     account = public.account()
     data = encode(Image.effect_noise((900, 900), 120).convert("RGB"), "PNG")
     assert upload(public, account.token, "large.png", data).status_code == 200

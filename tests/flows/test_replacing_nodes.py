@@ -1,4 +1,4 @@
-"""Nodes are replaced one by one behind nginx, and no request fails (security R13)."""
+"""Nodes behind nginx are replaced one by one, and no request fails (security R13)."""
 
 import http.client
 import re
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
-    """Wait for something that is sure to come."""
+    """Wait for a condition that must become true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < deadline
@@ -65,7 +65,7 @@ class Balancer:
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Run it."""
+        """Run nginx."""
         command = ["nginx", "-p", str(self._folder), "-c", str(self._path)]
         with (self._folder / "output.txt").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own
@@ -77,7 +77,7 @@ class Balancer:
                 self._process.wait(PATIENCE_SECONDS)
 
     def use(self, nodes: list[int]) -> None:
-        """Send requests to these nodes from now on; return when no worker knows others."""
+        """Route requests to these nodes; return when no worker uses others."""
         before = self._workers()
         self._write(nodes)
         self._process.send_signal(signal.SIGHUP)
@@ -89,7 +89,7 @@ class Balancer:
 
 
 class Visitors:
-    """Clients that read and rename their accounts again and again, each request once."""
+    """Clients that read and rename their accounts in a loop, each request once."""
 
     def __init__(self, port: int, authority: Path, token: str) -> None:
         self.answered = 0
@@ -100,19 +100,19 @@ class Visitors:
         self._threads = [threading.Thread(target=self._live, args=[token]) for _ in range(VISITORS)]
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the clients."""
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Stop the clients."""
         self._is_over.set()
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
 
     def wait(self) -> None:
-        """Wait until some more requests were answered."""
+        """Wait for some more responses."""
         wanted = self.answered + ANSWERS_BETWEEN_STEPS
         wait_until(lambda: self.answered >= wanted or self.failures)
 
@@ -141,13 +141,13 @@ class Visitors:
 
 
 def node(folder: Path, database: str) -> Server:
-    """Return a node that keeps its own folder, with the key of all."""
+    """Return a node with its own folder and the shared key."""
     options = ("--data-dir", str(folder), "--database", database)
     return Server("serve", *options, environment=CHEAP_HASHES | {"HUPAN_LIMITS_ENABLED": "false"})
 
 
 def sign_up(server: Server, folder: Path) -> str:
-    """Make an account at a node; return its token."""
+    """Create an account at a node; return its token."""
     with WireClient(server) as client:
         captcha_id = client.post("user/captcha").text("id")
         answer = solve(folder, captcha_id)
@@ -160,7 +160,7 @@ def sign_up(server: Server, folder: Path) -> str:
 
 
 def test_nodes_are_replaced_one_by_one(tmp_path: Path, databases: Databases) -> None:
-    """As docs/postgresql.md says: out of nginx, ended by SIGTERM, started, back into nginx."""
+    """As in docs/postgresql.md: remove from nginx, SIGTERM, start, add to nginx."""
     database = databases.cluster.url(databases.make())
     folder, issued = tmp_path / "data", issue(tmp_path, LOOPBACK)
     with ExitStack() as running:

@@ -1,4 +1,4 @@
-"""A server that makes backups by itself, into a folder and into a bucket (security L6)."""
+"""A server makes backups by itself, in a folder or in a bucket (security L6)."""
 
 import asyncio
 import hashlib
@@ -40,14 +40,14 @@ INSERT_PICTURE = "INSERT INTO pictures VALUES (1, ?1, ?1, ?2, 1, 1)"
 
 
 def last_backup(port: int) -> float:
-    """What `/metrics` says of the newest backup."""
+    """Return the time of the newest backup from `/metrics`."""
     reply = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False, timeout=30)
     (line,) = (one for one in reply.text.splitlines() if one.startswith(METRIC))
     return float(line.split()[1])
 
 
 def test_a_server_makes_its_backups(tmp_path: Path) -> None:
-    """The first one soon after the start; the metric has its time."""
+    """The first one comes soon after the start; the metric has its time."""
     key, data, port = BackupKey(tmp_path), tmp_path / "data", free_port()
     environment = {
         "HUPAN_BACKUP_PUBLIC_KEY": key.public,
@@ -72,7 +72,7 @@ def test_a_server_makes_its_backups(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[S3Bucket]:
-    """Yield an empty bucket on a real server of the protocol."""
+    """Yield an empty bucket on a real S3 server."""
     server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -83,7 +83,7 @@ def bucket() -> Iterator[S3Bucket]:
 
 
 async def test_backups_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
-    """They are stored, listed, read by name and, beyond the number to keep, deleted."""
+    """They are stored, listed, read by name, and deleted beyond the number to keep."""
     key, data = BackupKey(tmp_path), tmp_path / "data"
     settings = replace(
         load_settings({"data_dir": str(data)}, {}),
@@ -117,7 +117,7 @@ async def test_backups_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
 def test_a_download_that_fails_leaves_no_file(
     bucket: S3Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is not there, and one without an end: the disk does not fill up."""
+    """A missing backup, or one without an end, does not fill the disk."""
     place, name = BucketPlace(bucket, tmp_path, SystemClock()), make_backup_name(1_600_000_000)
     with pytest.raises(OSError, match="404"):
         place.fetch(name)
@@ -164,7 +164,7 @@ async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
 
 
 class Stalled:
-    """A store whose pictures are in a bucket that takes requests and answers none."""
+    """A store whose pictures are in a bucket that accepts requests and never answers."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
@@ -189,7 +189,7 @@ class Stalled:
             yield settings
 
     async def wait_until_asked(self) -> None:
-        """Wait until a backup has begun, which leaves drafts."""
+        """Wait until a backup has begun and leaves drafts."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.is_asked.wait()
         assert self.drafts()
@@ -200,7 +200,7 @@ class Stalled:
         await self._is_over.wait()
 
     def drafts(self) -> list[str]:
-        """Return the files of a backup that is being made."""
+        """Return the files of an unfinished backup."""
         return [name for name in contents(self.data) if ".backup-" in name or ".hupan-" in name]
 
     async def _stall(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ class Stalled:
 async def test_a_stopped_backup_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that stops meanwhile ends it; the copy of the database does not stay for a day."""
+    """A server that stops ends the backup; the copy of the database is removed."""
     monkeypatch.setattr("hupan.domain.backups.END_SECONDS", PATIENCE_SECONDS)
     stalled = Stalled(tmp_path)
     async with stalled.run() as settings:
@@ -233,11 +233,11 @@ async def test_a_stopped_backup_leaves_no_files(
 async def test_a_command_that_is_ended_leaves_no_files(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Whether `kill`, a closed terminal or Ctrl-C ends it."""
+    """This applies to `kill`, a closed terminal and Ctrl-C."""
     stalled = Stalled(tmp_path)
     async with stalled.run() as settings:
         process = await asyncio.create_subprocess_exec(
-            *("env", "--default-signal"),  # whoever runs the tests may ignore some
+            *("env", "--default-signal"),  # the parent process may ignore some
             *(sys.executable, "-m", "hupan", "backup", "create", "--data-dir", str(stalled.data)),
             env={
                 **os.environ,

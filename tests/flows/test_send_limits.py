@@ -1,6 +1,6 @@
 """What the server sends in total, and what it never sends (security C11, C12).
 
-Notices over HTTP: repeated sign-ins flood no owner (security X4).
+Repeated sign-ins do not flood the owner with notices over HTTP (security X4).
 """
 
 import pytest
@@ -18,17 +18,17 @@ ABROAD = {"international_numbers": "true", "sms_countries": "HK, US"}
 
 
 def from_everywhere(number: int, wire: WireClient) -> ProxiedClient:
-    """Return a client in the network of a number."""
+    """Return a client in a separate network."""
     return ProxiedClient(wire, f"198.{18 + number // 200}.{number % 200}.1")
 
 
 def sent(wire: WireClient, *numbers: str) -> list[str]:
-    """Those of some numbers that something was sent to."""
+    """Return the numbers that received something."""
     return [number for number in numbers if wire.list_outbox("sms", number)]
 
 
 def test_a_budget_that_is_spent_stops_the_sending() -> None:
-    """29 cents pay five SMS of five, never more at once; e-mails go on (security C11, R11, X4).
+    """29 cents pay for five SMS at 5 cents, also concurrently; e-mails go on (C11, R11, X4).
 
     One of the five is for a notice, two of the others for strangers.
     """
@@ -60,7 +60,7 @@ PARTS = {"sms_budget_cents_per_day": "100", "emails_per_day": "20"}
 
 @pytest.mark.parametrize("channel", ["sms", "email"])
 def test_answers_are_the_same_at_any_budget(channel: str) -> None:
-    """Pairs with and without an account, while parts of the budget are spent (security E1, X4)."""
+    """Targets with and without an account get the same, with any budget spent (security E1, X4)."""
     is_sms = channel == "sms"
 
     def target(number: int) -> str:
@@ -82,7 +82,7 @@ def test_answers_are_the_same_at_any_budget(channel: str) -> None:
             told = answer(owner), answer(stranger)
             has_room = at < 8
             stopped_at = stopped_at or (0 if told[0][0] == 1 else at)
-            if at != 7:  # the last code: after it everybody is refused
+            if at != 7:  # the last code: after it all are refused
                 assert told[0] == told[1]
             assert told[0][0] == (1 if has_room else SENDING_STOPPED)
             came = [bool(wire.list_outbox(channel, target(one))) for one in (owner, stranger)]
@@ -91,7 +91,7 @@ def test_answers_are_the_same_at_any_budget(channel: str) -> None:
 
 
 def test_an_owner_signs_in_after_strangers_spent_all_they_may() -> None:
-    """Hundreds of codes to strangers, and the owner's code arrives and signs in (security X4)."""
+    """After hundreds of codes to strangers the owner's code arrives and works (security X4)."""
     with limited({"sms_budget_cents_per_day": "100"}) as wire:
         owner = wire.signed_in(apart(500), deviceId="the owner's")
         assert owner
@@ -103,7 +103,7 @@ def test_an_owner_signs_in_after_strangers_spent_all_they_may() -> None:
 
 
 def test_notices_are_within_the_budget() -> None:
-    """Notices by SMS count: four of twenty leave, the others the next day (X4, C11)."""
+    """Notices by SMS count: four of twenty are sent, the others the next day (X4, C11)."""
     with limited({"sms_budget_cents_per_day": "100"}) as wire:
         phones = [apart(number) for number in range(8)]
         for number, phone in enumerate(phones):
@@ -114,13 +114,13 @@ def test_notices_are_within_the_budget() -> None:
         assert "alarm=notices-stopped channel=sms" in wire.server.output()
         for number in range(100, 140):
             from_everywhere(number, wire).ask_sms(apart(number))
-        assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # what is for strangers, no less
+        assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # the strangers' whole part
         wire.set_clock(advance=DAY)
         assert len(sent(wire, *phones)) == 8
 
 
 def test_adjacent_numbers() -> None:
-    """Of numbers that share seven digits nine are sent a code in ten minutes (security C12)."""
+    """Of numbers that share seven digits nine get a code in ten minutes (security C12)."""
     with limited() as wire:
         block = [f"1390000{number:04d}" for number in range(12)]
         codes = [from_everywhere(n, wire).ask_sms(one).code for n, one in enumerate(block)]
@@ -135,7 +135,7 @@ def test_adjacent_numbers() -> None:
 
 
 def test_numbers_that_cost_are_sent_nothing() -> None:
-    """Of other countries, of landlines, of services: the answer is the same (security C12, E1)."""
+    """Foreign numbers, landlines and service numbers get none, with the same response (C12, E1)."""
     real = ["13911112222", "+85261234567", "+12015550123"]
     vain = ["10612345678", "12011112222", "+442079460958", "+447911123456", "+85223456789"]
     with limited(ABROAD) as wire:
@@ -144,11 +144,11 @@ def test_numbers_that_cost_are_sent_nothing() -> None:
         assert answers[0].code == 1
         assert sent(wire, *real, *vain) == real
         for n, number in enumerate(vain):
-            assert from_everywhere(n, wire).ask_sms(number).code == TOO_MANY  # as real ones are
+            assert from_everywhere(n, wire).ask_sms(number).code == TOO_MANY  # like real ones
 
 
 def test_unused_codes_raise_an_alarm() -> None:
-    """Fifty codes of an hour and hardly one used raise an alarm in the log (security C12)."""
+    """Fifty codes in an hour, hardly any used, raise an alert in the log (security C12)."""
     with limited() as wire:
         for number in range(50):
             assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
@@ -162,7 +162,7 @@ SIGN_INS = 16
 
 
 def ended(wire: WireClient) -> int:
-    """Return how many notices of an ended session the owner got."""
+    """Return how many notices of an ended session the owner received."""
     return sum("Device signed out" in letter.text for letter in wire.list_outbox("email", OWNER))
 
 

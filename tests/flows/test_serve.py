@@ -1,6 +1,6 @@
-"""`hupan serve` from its operator's view.
+"""`hupan serve` as its operator sees it.
 
-The end of a server: complete requests are answered, incomplete ones do not delay it.
+On a stop, complete requests are answered and incomplete ones do not delay it.
 """
 
 import asyncio
@@ -32,19 +32,19 @@ MOST_SECONDS = 60.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the server's data lie."""
+    """Return the data folder of the server."""
     return tmp_path / "data"
 
 
 def ask(client: WireClient, folder: Path, path: str, **target: str) -> int:
-    """Request a code with a solved captcha; return the code of the answer."""
+    """Request a code with a solved captcha; return the code of the response."""
     captcha_id = client.post("user/captcha").text("id")
     answer = solve(folder, captcha_id)
     return client.post(path, {**target, "code": answer, "id": captcha_id}).code
 
 
 def printed(server: Server, phone: str) -> str:
-    """Return the code for a number, as it stands on the terminal."""
+    """Return the code for a number, from the terminal output."""
     for _ in range(500):
         if found := re.search(rf"{phone}.*?(\d{{6}})", server.output()):
             return found[1]
@@ -54,7 +54,7 @@ def printed(server: Server, phone: str) -> str:
 
 @pytest.mark.one_engine
 def test_codes_are_printed_until_a_sender_is_set(folder: Path) -> None:
-    """Without a sender the code stands on the terminal, under a plain warning, and signs in."""
+    """Without a sender the code is printed after a plain warning, and works."""
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
         assert str(folder / "hupan.db") in server.output()
         assert "⚠ 仅打印" in server.output()
@@ -69,7 +69,7 @@ def test_codes_are_printed_until_a_sender_is_set(folder: Path) -> None:
 def test_idle_connections_stay_as_long_as_is_set(
     folder: Path, seconds: str, *, stays: bool
 ) -> None:
-    """A front that keeps its connections longer than the default may do so."""
+    """A proxy may keep its connections longer than the default."""
     environment = {"HUPAN_CONNECTION_IDLE_SECONDS": seconds}
     request = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
     with (
@@ -89,7 +89,7 @@ def test_idle_connections_stay_as_long_as_is_set(
 
 
 def test_everything_is_there_after_a_restart(folder: Path) -> None:
-    """Sessions outlive the server that opened them."""
+    """Sessions remain after a restart of the server."""
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
         assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
         token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
@@ -99,8 +99,8 @@ def test_everything_is_there_after_a_restart(folder: Path) -> None:
         assert client.own_info(token).code == 1
 
 
-def test_the_sandbox_has_no_door_here(folder: Path) -> None:
-    """The extra doors are 404 in `hupan serve`."""
+def test_the_sandbox_has_no_route_here(folder: Path) -> None:
+    """The sandbox endpoints are 404 in `hupan serve`."""
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
         for door in ("outbox", "outbox/wait", "accounts", "reset", "clock", "seed"):
             assert client.http.get(f"/sandbox/{door}").status_code == 404
@@ -109,7 +109,7 @@ def test_the_sandbox_has_no_door_here(folder: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_second_server_is_refused(folder: Path) -> None:
-    """Two servers on one file: the second says why and ends at once (security R14)."""
+    """The second of two servers on one file says why and ends at once (security R14)."""
     with (
         Server("serve", "--data-dir", str(folder)),
         pytest.raises(RuntimeError, match="另一个 Hupan 正在使用该数据库"),
@@ -118,7 +118,7 @@ def test_a_second_server_is_refused(folder: Path) -> None:
 
 
 def test_sign_up_may_be_closed(folder: Path) -> None:
-    """With sign-up closed a new number gets its code, and learns the rest with the right one."""
+    """With sign-up closed a new number gets a code; the right one is refused with the reason."""
     environment = {"HUPAN_SIGN_UP_OPEN": "false"}
     with (
         Server("serve", "--data-dir", str(folder), environment=environment) as server,
@@ -132,15 +132,15 @@ def test_sign_up_may_be_closed(folder: Path) -> None:
 
 
 class Mailbox:
-    """Keeps what a mail server was given."""
+    """Records what a mail server receives."""
 
     def __init__(self) -> None:
         self.mails: list[bytes] = []
 
-    async def handle_DATA(  # noqa: N802 - the mail server calls it so
+    async def handle_DATA(  # noqa: N802 - the mail server's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        """Takes one mail."""
+        """Accept one mail."""
         content = envelope.content
         assert isinstance(content, bytes)
         self.mails.append(content)
@@ -158,7 +158,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 
 def test_codes_leave_by_mail(folder: Path, mailbox: tuple[Mailbox, int]) -> None:
-    """With SMTP set up, a code reaches the mail server, once."""
+    """With SMTP configured, a code reaches the mail server, once."""
     box, port = mailbox
     environment = {
         "HUPAN_EMAIL_SENDER": "smtp",
@@ -189,7 +189,7 @@ def test_codes_leave_by_mail(folder: Path, mailbox: tuple[Mailbox, int]) -> None
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_an_idle_server_is_small(folder: Path) -> None:
-    """An idle server takes less than 80 MB."""
+    """An idle server uses less than 80 MB."""
     with Server("serve", "--data-dir", str(folder)) as server:
         asyncio.run(asyncio.sleep(2.0))
         status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
@@ -199,13 +199,13 @@ def test_an_idle_server_is_small(folder: Path) -> None:
 
 
 def test_two_processes_serve_one_store(folder: Path) -> None:
-    """With --workers 2 a session opened at one process is known to the other."""
+    """With --workers 2 a session opened in one process works in the other."""
     options = ("--data-dir", str(folder), "--workers", "2")
     with Server("serve", *options) as server, WireClient(server) as client:
         assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
         token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
         numbers = set()
-        for _ in range(1000):  # which of them lets a connection in is the system's choice
+        for _ in range(1000):  # the system chooses which one accepts a connection
             with WireClient(server) as other:
                 answer = other.own_info(token)
                 assert answer.code == 1
@@ -221,7 +221,7 @@ PATIENCE_SECONDS = 7.5
 
 
 def test_half_a_body_does_not_delay_the_stop() -> None:
-    """A client that never sends the rest of its body is closed; the server ends at once (R17)."""
+    """A client that never sends the rest of its body is closed; the server stops at once (R17)."""
     with Server("sandbox") as server, socket.create_connection(("127.0.0.1", server.port)) as half:
         half.sendall(b"POST /v1/user/captcha HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc")
         asyncio.run(asyncio.sleep(0.1))
@@ -234,7 +234,7 @@ def test_half_a_body_does_not_delay_the_stop() -> None:
 
 
 def test_a_long_poll_is_answered() -> None:
-    """A long poll that waits when the server stops gets 503 in the contract's form."""
+    """A waiting long poll gets 503 in the contract's form when the server stops."""
     with Server("sandbox") as server, ThreadPoolExecutor(1) as pool, WireClient(server) as client:
         waiting = pool.submit(client.http.get, "/sandbox/outbox/wait?timeout=60")
         asyncio.run(asyncio.sleep(0.5))
@@ -246,7 +246,7 @@ def test_a_long_poll_is_answered() -> None:
 
 
 def test_every_request_has_its_line(tmp_path: Path) -> None:
-    """The id of an answer stands in its header, in its status and in the log (wire.md 1.8)."""
+    """The header, the status and the log have the id of a response (wire.md 1.8)."""
     with Server("serve", "--data-dir", str(tmp_path)) as server, WireClient(server) as client:
         refused = client.own_info("no token")
         answered = client.post("user/captcha")
@@ -260,7 +260,7 @@ def test_every_request_has_its_line(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_never_opens_a_servers_store(tmp_path: Path) -> None:
-    """Settings that name a store are not for the sandbox: its reset forgets everything."""
+    """A sandbox refuses settings that name a store: its reset deletes everything."""
     real = tmp_path / "real.db"
     environment = {"HUPAN_DATABASE": str(real), "HUPAN_SECRET_KEY_FILE": str(tmp_path / "key")}
     with Server("sandbox", environment=environment) as server, WireClient(server) as client:

@@ -1,7 +1,7 @@
-"""Sockets of a server of several processes, and failures of a process or the store.
+"""Sockets of a server with several processes, and failures of a process or the store.
 
-The end of a session closes its sockets in every process (security T6); a process that stops says
-so to its clients (R17).
+The end of a session closes its sockets in every process (security T6); a process that stops
+tells its clients (R17).
 """
 
 import asyncio
@@ -35,7 +35,7 @@ MOST_TRIES = 200
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the server's data lie."""
+    """Return the data folder of the server."""
     return tmp_path / "data"
 
 
@@ -65,7 +65,7 @@ async def signed_in(world: World, sockets: int) -> tuple[str, list[str]]:
 
 
 def devices(wire: WireClient, token: str) -> list[int]:
-    """Since when the account's devices are connected or signed in."""
+    """Return the times since which the account's devices are connected or signed in."""
     reply = wire.request("GET", "/v1/user/clients", token=token)
     answer = read_answer(reply.status_code, reply.headers, reply.content)
     assert answer.message is not None
@@ -73,7 +73,7 @@ def devices(wire: WireClient, token: str) -> list[int]:
 
 
 async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, folder: Path) -> None:
-    """Ten sockets on four processes, by a process that is no server (security T6)."""
+    """Ten sockets on four processes are closed by a process that is no server (security T6)."""
     async with third_process(folder) as world:
         account, tokens = await signed_in(world, SOCKETS)
         _, (stranger,) = await signed_in(world, 1)
@@ -91,7 +91,7 @@ async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, fold
 
 
 async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder: Path) -> None:
-    """Kill -9 of one of four: the others go on, its clients come back, and no row stays."""
+    """After kill -9 of one of four its clients reconnect, and no row remains."""
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, SOCKETS)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
@@ -100,7 +100,7 @@ async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder
         for socket in sockets:
             try:
                 socket.beat()
-            except Exception:  # noqa: BLE001 - whichever way the client learns of it
+            except Exception:  # noqa: BLE001 - the client may notice it in any way
                 assert socket.closed() == ABNORMAL
             else:
                 left.append(socket)
@@ -113,7 +113,7 @@ async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder
 
 
 async def test_a_server_that_stops_says_so(server: Server, folder: Path) -> None:
-    """SIGTERM: every socket is closed with 1001, and clients come back to the next server (R17)."""
+    """On SIGTERM every socket gets 1001, and clients connect to the next server (R17)."""
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, SOCKETS)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
@@ -144,7 +144,7 @@ async def test_any_process_shows_connected_devices(server: Server, folder: Path)
 
 
 async def test_drafts_reach_every_process(server: Server, folder: Path) -> None:
-    """Wherever the account's other sockets are; the store keeps no draft (wire.md 8.1)."""
+    """The account's sockets in any process get it; the store keeps no draft (wire.md 8.1)."""
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, SOCKETS)
         writer, *readers = (SocketClient(server.port).log_in(token) for token in tokens)

@@ -1,4 +1,4 @@
-"""The examples of docs/message-server.md, run as the page says."""
+"""The examples of docs/message-server.md run as the page says."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_an_example_is_short(name: str) -> None:
 
 
 def test_two_people_talk() -> None:
-    """What one says the other reads; a stranger, a forged and a repeated request do nothing."""
+    """Each reads the other's message; strangers, forged and repeated requests have no effect."""
     with example("toy_chat.py") as url:
         settings = {"HUPAN_UPSTREAM": url, "HUPAN_UPSTREAM_SECRET": KEY}
         with (
@@ -79,7 +79,7 @@ def test_two_people_talk() -> None:
 
 
 def test_two_people_talk_over_the_socket() -> None:
-    """What one says both get, at once; a socket that Hupan did not sign is refused."""
+    """Both get each message at once; a socket without Hupan's signature is refused."""
     with example("toy_room.py") as url:
         socket_url = url.replace("http", "ws") + "/ws"
         settings = {"HUPAN_UPSTREAM_WS": socket_url, "HUPAN_UPSTREAM_SECRET": KEY}
@@ -90,7 +90,7 @@ def test_two_people_talk_over_the_socket() -> None:
                 SocketClient(server.port).log_in(speaker.token) as one,
                 SocketClient(server.port).log_in(listener.token) as other,
             ):
-                other.send("say", "I am here")  # and so it is in the room
+                other.send("say", "I am here")  # this enters the room
                 assert json.loads(other.connection.recv(timeout=PATIENCE_SECONDS)) == {
                     "from": "listener",
                     "said": "I am here",

@@ -28,23 +28,23 @@ NOT_SIGNED_IN, BANNED = -101, 7100
 
 
 def sign_out(here: WireClient, token: str, _other: str, _home: World) -> None:
-    """The session's owner signs out."""
+    """Sign out as the session's owner."""
     assert here.post("user/logout", token=token).code == 1
 
 
 def take_offline(here: WireClient, _token: str, other: str, _home: World) -> None:
-    """Another device of the account ends the session."""
+    """End the session from another device of the account."""
     assert here.post("user/device-offline", {"deviceId": "d"}, token=other).code == 1
 
 
 def sign_in_again(_here: WireClient, token: str, _other: str, world: World) -> None:
-    """The third process opens a new session on the same device."""
+    """Open a new session on the same device, in the third process."""
     caller = asyncio.run(world.caller(token))
     asyncio.run(world.sign_in(caller.account.id, "d"))
 
 
 def end_all(_here: WireClient, token: str, _other: str, world: World) -> None:
-    """The third process ends every session of the account."""
+    """End every session of the account, in the third process."""
     account = asyncio.run(world.caller(token)).account.id
     asyncio.run(
         world.engine.run_transaction(
@@ -54,20 +54,20 @@ def end_all(_here: WireClient, token: str, _other: str, world: World) -> None:
 
 
 def cancel(_here: WireClient, token: str, _other: str, world: World) -> None:
-    """The third process cancels the account."""
+    """Cancel the account, in the third process."""
     asyncio.run(
         world.account_deletion.cancel_by_operator(asyncio.run(world.caller(token)).account.id)
     )
 
 
 def ban(_here: WireClient, token: str, _other: str, world: World) -> None:
-    """The third process bans the account."""
+    """Ban the account, in the third process."""
     account = asyncio.run(world.caller(token)).account.id
     asyncio.run(Bans(world.engine, world.clock).ban(account, "test"))
 
 
 def test_what_ends_a_session_holds_everywhere_at_once(server: Server, folder: Path) -> None:
-    """Ended by one process, a token is refused by each at its very next request (T6)."""
+    """A token ended by one process is refused by each at its next request (T6)."""
     ways: list[tuple[Callable[[WireClient, str, str, World], None], int]] = [
         (sign_out, NOT_SIGNED_IN),
         (take_offline, NOT_SIGNED_IN),
@@ -88,7 +88,7 @@ def test_what_ends_a_session_holds_everywhere_at_once(server: Server, folder: Pa
 
 
 class Load:
-    """Requests of several clients at once, bounded in time and number."""
+    """Concurrent requests of several clients, bounded in time and number."""
 
     def __init__(self, server: Server, user_id: str) -> None:
         self.server = server
@@ -99,7 +99,7 @@ class Load:
         self.ended_tokens: list[str] = []
 
     def run(self, seed: int) -> None:
-        """One client's part; every answer is checked as the client reads it."""
+        """Run one client; check every response."""
         chance = random.Random(seed)  # noqa: S311 - which request comes next
         steps = [self.look, self.look, self.read, self.guess, self.leave]
         with WireClient(self.server) as client:
@@ -111,21 +111,21 @@ class Load:
                 self.done.append(step.__name__)
 
     def look(self, client: WireClient, chance: random.Random) -> None:
-        """Reads the own account with the token of a live session."""
+        """Read the own account with the token of a live session."""
         if self.fresh:
             token = chance.choice(self.fresh)
             assert client.own_info(token).code == 1 or token not in self.fresh
 
     def read(self, client: WireClient, _chance: random.Random) -> None:
-        """Reads another account."""
+        """Read another account."""
         assert client.get_user(self.user_id).code == 1
 
     def guess(self, client: WireClient, chance: random.Random) -> None:
-        """Guesses at a code: a try is counted, which is a write."""
+        """Guess at a code: the attempt is counted, which is a write."""
         assert client.sign_in(f"139{chance.randrange(10**8):08}", "000000").code == 1202
 
     def leave(self, client: WireClient, _chance: random.Random) -> None:
-        """Sign out: a write; afterwards every process refuses the token."""
+        """Sign out, which is a write; afterwards every process refuses the token."""
         if len(self.fresh) > CLIENTS:
             token = self.fresh.pop()
             assert client.post("user/logout", token=token).code == 1
@@ -133,7 +133,7 @@ class Load:
 
 
 async def feed(world: World, load: Load) -> None:
-    """The third process writes too: new accounts with sessions, until the time is over."""
+    """Write in the third process too: new accounts with sessions, until the time is over."""
     ends_at = time.monotonic() + LOAD_SECONDS
     while time.monotonic() < ends_at:
         accounts = await asyncio.gather(*(world.account_id() for _ in range(4)))
@@ -142,7 +142,7 @@ async def feed(world: World, load: Load) -> None:
 
 
 async def test_three_writers_get_along(server: Server, folder: Path) -> None:
-    """Under a mixed load no client hears of a busy store, and nothing is lost (R14 c, J1, J6)."""
+    """Under a mixed load no client gets Busy, and nothing is lost (R14 c, J1, J6)."""
     async with third_process(folder) as world:
         load = Load(server, str(await world.account_id()))
         with ThreadPoolExecutor(CLIENTS) as pool:

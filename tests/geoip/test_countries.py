@@ -1,4 +1,4 @@
-"""Which country an address is in (wire.md 3, ipGeo)."""
+"""The country of an address (wire.md 3, ipGeo)."""
 
 import asyncio
 from array import array
@@ -30,7 +30,7 @@ def bundled() -> BundledCountryTable:
 
 
 class Fixed:
-    """A table that says the same of every address."""
+    """A table with the same entry for every address."""
 
     def __init__(self, answer: str) -> None:
         self.answer = answer
@@ -64,12 +64,12 @@ def named(codes: Fixed | BundledCountryTable, address: str | None) -> str:
 def test_the_bundled_table_knows_ipv4(
     bundled: BundledCountryTable, address: str, name: str
 ) -> None:
-    """Long-standing addresses lie where they lie, by their names in Chinese."""
+    """Well-known addresses have their country's Chinese name."""
     assert named(bundled, address) == name
 
 
 def test_the_bundled_table_knows_no_ipv6(bundled: BundledCountryTable) -> None:
-    """What it cannot know it does not guess."""
+    """An unknown country is not guessed."""
     assert named(bundled, "2400:3200::1") == ""
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_code_has_no_name(code: str) -> None:
 
 @pytest.mark.slow
 def test_every_code_has_a_name_in_chinese(bundled: BundledCountryTable) -> None:
-    """All 249 of ISO 3166-1, each once, and every one that the bundled table knows."""
+    """All 249 of ISO 3166-1 have a unique name, and the bundled table has no other code."""
     assert len(COUNTRY_NAMES) == len(set(COUNTRY_NAMES.values())) == 249
     assert all(code.isascii() and code.isupper() and len(code) == 2 for code in COUNTRY_NAMES)
     assert all("\u4e00" <= name[0] <= "\u9fff" for name in COUNTRY_NAMES.values())
@@ -104,7 +104,7 @@ def test_every_code_has_a_name_in_chinese(bundled: BundledCountryTable) -> None:
 
 
 def test_three_are_written_as_is_customary_in_china() -> None:
-    """Never without 中国, never with more."""
+    """These three always have the prefix 中国, and no other name has."""
     assert (COUNTRY_NAMES["HK"], COUNTRY_NAMES["MO"], COUNTRY_NAMES["TW"]) == (
         "中国香港",
         "中国澳门",
@@ -117,20 +117,20 @@ def test_three_are_written_as_is_customary_in_china() -> None:
     [("0.0.0.1", "AA"), ("0.0.0.255", "AA"), ("0.0.1.0", "BB"), ("255.255.255.255", "BB")],
 )
 def test_ranges_end_where_they_end(address: str, code: str) -> None:
-    """The last address of a range is in it, the next one is in the next."""
+    """The last address of a range is in it, the next one is in the next range."""
     table = BundledCountryTable(array("I", [255, 2**32 - 1]), b"\1\0", ["BB", "AA"])
     assert table.country_code(ip_address(address)) == code
 
 
 @given(st.ip_addresses())
 def test_every_address_has_an_answer(address: IPAddress) -> None:
-    """No address breaks the table."""
+    """No address raises an error."""
     table = BundledCountryTable(array("I", [2**32 - 1]), bytes([0]), ["CN"])
     assert table.country_code(address) == ("CN" if address.version == 4 else "")
 
 
 async def test_the_table_is_opened_once_and_late() -> None:
-    """Not before a public address asks, and not twice when many ask at once."""
+    """The first public address opens it, and concurrent requests open it once."""
     opened: list[Fixed] = []
 
     def open_codes() -> Fixed:

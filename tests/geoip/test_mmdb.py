@@ -39,13 +39,13 @@ def code_in(path: Path, address: str) -> str:
     ],
 )
 def test_records_of_several_makers_are_read(tmp_path: Path, record: Value, code: str) -> None:
-    """The country where the address is, in whichever field its maker puts it."""
+    """The country is found in whichever field its maker uses."""
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": record})
     assert code_in(path, "1.2.3.4") == code
 
 
 def test_networks_of_both_versions_are_known(tmp_path: Path) -> None:
-    """Each address is in its own network; what is in none has no country."""
+    """Each address is in its own network; outside of all networks there is no country."""
     records = {"1.0.0.0/8": {"country_code": "AU"}, "2400:3200::/32": {"country_code": "CN"}}
     path = write_mmdb(tmp_path / "x.mmdb", records)
     told = [code_in(path, address) for address in ("1.2.3.4", "2400:3200::1", "2.3.4.5", "2a00::")]
@@ -53,14 +53,14 @@ def test_networks_of_both_versions_are_known(tmp_path: Path) -> None:
 
 
 def test_a_database_of_ipv4_knows_no_ipv6(tmp_path: Path) -> None:
-    """Asking it is no error."""
+    """An IPv6 address has no country there, and causes no error."""
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": {"country_code": "AU"}}, version=4)
     assert (code_in(path, "1.2.3.4"), code_in(path, "2400:3200::1")) == ("AU", "")
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 1000, b"\xab\xcd\xefMaxMind.com", b"\0" * 300])
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
-    """When it is opened, in words that name the file."""
+    """The refusal comes at opening, and names the file."""
     path = tmp_path / "x.mmdb"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"database of countries .*x\.mmdb"):
@@ -76,11 +76,11 @@ def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_record_is_no_country(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sign-in goes on without; the log says why."""
+    """A sign-in works without a country; the log says why."""
     monkeypatch.setattr(logging.getLogger("hupan"), "propagate", True)
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": {"country_code": "AU"}})
     content = path.read_bytes()
-    # The record becomes a pointer that leads out of the file.
+    # The record becomes a pointer out of the file.
     place = content.index(b"\xe1\x4ccountry_code")
     path.write_bytes(content[:place] + b"\x38\xff\xff\xff\xff" + content[place + 5 :])
     assert code_in(path, "1.2.3.4") == ""

@@ -11,13 +11,13 @@ OURS = ("src", "clients", "tests", "bench", "docs", "proto", ".ci", ".github")
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """Return the top of the checkout."""
+    """Return the top folder of the checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def modules() -> dict[str, str]:
-    """Each Python file of the product by its path below src/hupan, without the generated stubs."""
+    """Return each Python file of src/hupan by its relative path, without the generated stubs."""
     top = ROOT / "src" / "hupan"
     paths = (path for path in top.rglob("*.py") if not path.match("contract/pb/*"))
     return {path.relative_to(top).as_posix(): path.read_text("utf-8") for path in sorted(paths)}
@@ -25,11 +25,11 @@ def modules() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def written() -> Callable[..., dict[str, str]]:
-    """Asks for the text of every file we wrote whose name ends so, by its path from the top."""
+    """Return a function that reads our files with given suffixes, by relative path."""
 
     def texts(*suffixes: str) -> dict[str, str]:
         below = (path for folder in OURS for path in (ROOT / folder).rglob("*"))
-        # In a second working tree `.git` is a file, and names a place of its machine.
+        # In a second working tree `.git` is a file with a path of its machine.
         top = (path for path in ROOT.iterdir() if path.name != ".git")
         paths = [path for path in (*top, *below) if path.is_file()]
         return {

@@ -1,10 +1,10 @@
 """The allowed imports between layers.
 
-The story: an account server of our kind began with clean layers. Then one rule needed one query
-"just here", one import went into a function so that the cycle did not show, and two years later no
-file could be read, tested or replaced alone. An arrow is wrong on the day it is drawn, not on the
-day it hurts, so it fails here on that day. An import inside a function or under TYPE_CHECKING is
-how a wrong arrow hides; it is refused in every direction.
+The story: a similar account server began with clean layers. Then one rule needed one query "just
+here", one import went into a function to hide a cycle, and two years later no file could be read,
+tested or replaced by itself. A wrong import fails here on the day it is written, not on the day it
+causes trouble. An import inside a function or under TYPE_CHECKING would hide it, so it is refused
+in every direction.
 """
 
 import ast
@@ -21,7 +21,7 @@ LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
     *("background", "ownership", "age", "library_errors"),
 }
-"""Modules that every layer may import; among each other they do so too."""
+"""Modules that every layer may import; they may also import each other."""
 
 COMPOSITION = {"environment", "opening", "wiring", "application"}
 
@@ -85,7 +85,7 @@ ARROWS: dict[str, set[str]] = {
 
 
 def imported(node: ast.Import | ast.ImportFrom, path: str) -> list[str]:
-    """What a statement imports, by its full name."""
+    """Return the full names that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     package = ["hupan", *path.split("/")[:-1]]
@@ -95,7 +95,7 @@ def imported(node: ast.Import | ast.ImportFrom, path: str) -> list[str]:
 
 
 def named(nodes: Sequence[ast.AST]) -> list[tuple[int, str]]:
-    """Our modules that a file names in strings, if it imports by name."""
+    """Return our modules that a file names in strings, if it imports by name."""
     words = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
     if not words & {"import_module", "__import__"}:
         return []
@@ -104,14 +104,14 @@ def named(nodes: Sequence[ast.AST]) -> list[tuple[int, str]]:
 
 
 def layer_of(path: str) -> str:
-    """Return the layer of a file: its first folder, or its second where that has its arrows."""
+    """Return the layer of a file: its first folder, or its second where that has its own rules."""
     names = path.removesuffix(".py").split("/")
     inner = ".".join(names[:2])
     return inner if inner in ARROWS else names[0]
 
 
 def wrong_arrows(path: str, source: str) -> list[str]:
-    """What is wrong with the imports of the file at a path below src/hupan.
+    """Return the wrong imports of the file at a path below src/hupan.
 
     A late import says why on its line, for ruff.
     """
@@ -138,7 +138,7 @@ def wrong_arrows(path: str, source: str) -> list[str]:
     ]
 
 
-def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
+def test_every_import_is_allowed(modules: dict[str, str]) -> None:
     """Each file imports only what its layer may, and only at its top."""
     assert modules
     assert [fault for path, text in modules.items() for fault in wrong_arrows(path, text)] == []
@@ -179,8 +179,8 @@ def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
         ("helpers/text.py", ""),
     ],
 )
-def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
-    """A wrong arrow is one fault in every way of writing it."""
+def test_a_wrong_import_is_seen(path: str, source: str) -> None:
+    """A wrong import is one fault, however it is written."""
     assert len(wrong_arrows(path, source)) == 1
 
 
@@ -199,6 +199,6 @@ def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
         ("config/paths.py", 'import hupandas, os\nname = "hupan.db"'),
     ],
 )
-def test_a_right_arrow_passes(path: str, source: str) -> None:
-    """What the layer may import is no fault."""
+def test_an_allowed_import_passes(path: str, source: str) -> None:
+    """An allowed import is no fault."""
     assert wrong_arrows(path, source) == []

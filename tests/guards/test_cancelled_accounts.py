@@ -1,6 +1,6 @@
-"""A guard: every statement that reads accounts skips cancelled ones (security A7).
+"""Every statement that reads accounts excludes cancelled ones (security A7).
 
-A statement that forgets it would go on showing a cancelled account until it is erased.
+Otherwise a cancelled account would be shown until it is erased.
 """
 
 import pkgutil
@@ -26,7 +26,7 @@ MAY_SEE_THEM = {
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
     "sessions.FIND_VIEWER": "all sessions ended in the change that cancelled",
 }
-"""Names of statements, and why they need not look."""
+"""Names of statements, and why they need no test of `erase_at`."""
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -38,7 +38,7 @@ def statements() -> Iterator[tuple[str, str]]:
 
 
 def test_every_reader_of_accounts_passes_over_cancelled_ones() -> None:
-    """Each statement that reads accounts looks at `erase_at`, or need not for a reason."""
+    """Each statement that reads accounts tests `erase_at`, or is listed with a reason."""
     blind = {
         name
         for name, sql in statements()

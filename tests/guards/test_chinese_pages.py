@@ -27,27 +27,27 @@ PAGES = sorted(
     for root in (Path(__file__).parents[2],)
     for path in (*root.glob(f"*{CHINESE}"), *root.glob(f"docs/**/*{CHINESE}"))
 )
-# The Chinese page on security leads to the files of the tests without naming each test.
+# The Chinese page on security links to the test files without naming each test.
 NAMES_DIFFER = {"docs/security"}
 TWINS = pytest.mark.parametrize("page", PAGES)
 
 
 def commands(text: str) -> list[str]:
-    """Return what is to be typed or saved, without comments.
+    """Return the commands and files of a page, without comments.
 
-    A block of text is what a terminal shows, in the language of its page.
+    A `text` block shows terminal output, in the language of its page.
     """
     typed = (block for block in BLOCK.findall(text) if not block.startswith("```text\n"))
     return [COMMENT.sub("", block) for block in typed]
 
 
 def levels(text: str) -> list[int]:
-    """How deep each heading of a page is."""
+    """Return the level of each heading of a page."""
     return [len(marks) for marks, _ in HEADING.findall(BLOCK.sub("", text))]
 
 
 def subjects(text: str) -> list[str]:
-    """What each row of each table is about, where that is a name of the program; else ""."""
+    """Return the subject of each table row, if it is a name of the program; else ""."""
     cells = [row.split("|")[1].strip() for row in ROW.findall(BLOCK.sub("", text))]
     return [", ".join(CODE.findall(cell)) for cell in cells]
 
@@ -58,13 +58,13 @@ def names(text: str) -> set[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """What a link may name within a page: each heading in small letters, without punctuation."""
+    """Return the anchors of a page: each heading in small letters, without punctuation."""
     titles = [title for _, title in HEADING.findall(BLOCK.sub("", text))]
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def wrong_links(page: Path) -> list[str]:
-    """Links of a Chinese page to an English one that has a Chinese twin, or to no heading."""
+    """Return links of a Chinese page to an English page with a Chinese twin, or to no heading."""
     wrong = []
     own_twin = page.name.replace(CHINESE, ".md")
     for link in LINK.findall(BLOCK.sub("", page.read_text("utf-8"))):
@@ -88,7 +88,7 @@ def texts(root: Path, page: str) -> tuple[str, str]:
 
 @TWINS
 def test_the_twins_have_the_same_shape(texts: tuple[str, str]) -> None:
-    """As many headings, each as deep, and tables whose rows are about the same."""
+    """Headings have the same number and levels, and table rows the same subjects."""
     english, chinese = texts
     assert levels(english) == levels(chinese), "change the headings of both twins"
     assert subjects(english) == subjects(chinese), "change the tables of both twins"
@@ -96,7 +96,7 @@ def test_the_twins_have_the_same_shape(texts: tuple[str, str]) -> None:
 
 @TWINS
 def test_the_twins_have_the_same_commands(page: str, texts: tuple[str, str]) -> None:
-    """Blocks of code differ in their comments alone; the text names the same."""
+    """Blocks of code differ only in their comments; the text names the same commands."""
     english, chinese = texts
     assert commands(english) == commands(chinese), "change the code blocks of both twins"
     if page not in NAMES_DIFFER:
@@ -105,7 +105,7 @@ def test_the_twins_have_the_same_commands(page: str, texts: tuple[str, str]) -> 
 
 @TWINS
 def test_each_twin_leads_to_the_other(page: str, texts: tuple[str, str]) -> None:
-    """Below the title, the page's own language is a word and the other a link."""
+    """Below the title, the page's own language is plain text and the other is a link."""
     name = page.rpartition("/")[2]
     english, chinese = (set(text.splitlines()[2].split(" · ")) for text in texts)
     assert english == {"English", f"[中文]({name}{CHINESE})"}
@@ -114,14 +114,14 @@ def test_each_twin_leads_to_the_other(page: str, texts: tuple[str, str]) -> None
 
 @TWINS
 def test_a_chinese_page_leads_to_chinese_pages(root: Path, page: str) -> None:
-    """Wherever there is one; and to headings that are there."""
+    """This applies to every page that has a Chinese twin; headings must exist."""
     assert wrong_links(root / f"{page}{CHINESE}") == [], (
         "link the Chinese page, and a heading that it has"
     )
 
 
 def test_what_was_added_to_one_twin_is_seen() -> None:
-    """A heading, a row, a block, a setting, an option and a command; not what a terminal shows."""
+    """Each new heading, row, block, setting, option or command is; terminal output is not."""
     page = "# A\n\n| `a_b` | x |\n\n```sh\nhupan serve    # runs it\n```\n\n`hupan account ban`\n"
     assert levels(page) != levels(f"{page}## B\n")
     assert subjects(page) != subjects(f"{page}\n| `c_d` | y |\n")
@@ -135,7 +135,7 @@ def test_what_was_added_to_one_twin_is_seen() -> None:
 def test_a_link_that_leaves_the_language_is_seen(
     tmp_path: Path, written: Callable[..., dict[str, str]]
 ) -> None:
-    """To a page that is there in Chinese, or to a heading that is not there."""
+    """It leads to a page that exists in Chinese, or to a missing heading."""
     pages = written(".md")
     assert {f"{page}{CHINESE}" for page in PAGES} <= set(pages)
     (tmp_path / "b.md").write_text("# B\n", "utf-8")

@@ -18,7 +18,7 @@ def is_about_coins(path: str) -> bool:
 
 
 def floats(source: str) -> list[int]:
-    """Return the lines that write a float, name the type, or divide with a fraction."""
+    """Return the lines with a float, the type's name, or a true division."""
     lines: list[int] = []
     for node in nodes_of(source):
         is_float = (
@@ -32,7 +32,7 @@ def floats(source: str) -> list[int]:
 
 
 def test_coins_are_whole_numbers(modules: dict[str, str]) -> None:
-    """No file about coins holds a float or a division."""
+    """No file about coins has a float or a true division."""
     about = {path: source for path, source in modules.items() if is_about_coins(path)}
     assert {"api/coins.py", "domain/coins.py", "store/coins.py"} <= about.keys()
     assert {path: floats(source) for path, source in about.items() if floats(source)} == {}
@@ -42,5 +42,5 @@ def test_coins_are_whole_numbers(modules: dict[str, str]) -> None:
     "source", ["x = 0.5", "x = float(y)", "x: float", "x = cents / 100", "x /= 2"]
 )
 def test_a_float_is_seen(source: str) -> None:
-    """Each way in which a float comes in is found."""
+    """Each way to introduce a float is found."""
     assert floats(source) == [1]

@@ -1,7 +1,7 @@
-"""Guards of the contract's tables: what one line says, every reader knows.
+"""Guards of the contract's tables: every reader uses each row.
 
-An endpoint in the table without a handler, a refusal without a code or a table that the reset
-forgets shows only when a user meets it. These guards name the step that was forgotten.
+An endpoint in the table without a handler, an error without a code or a table that the reset
+forgets would otherwise be found by a user. These guards name the forgotten step.
 """
 
 import ast
@@ -27,7 +27,7 @@ KEPT = {"counters", "migrations", "picture_removals"}
 
 
 def test_every_endpoint_has_a_handler() -> None:
-    """A line of the contract needs a handler in `api/`, in the file of its area."""
+    """A row of the contract needs a handler in `api/`, in the file of its area."""
     table = build_routes(None)  # type: ignore[arg-type] # services are not asked while routing
     assert set(table) == {line.key for line in ENDPOINTS}, (
         "join a handler in `api/` to its line by @handles(…)"
@@ -35,12 +35,12 @@ def test_every_endpoint_has_a_handler() -> None:
 
 
 def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
-    """What concerns one endpoint stands on its line: no other table names it by its path."""
+    """Facts about one endpoint are in its row: no other table names it by its path."""
     paths = re.compile("|".join(re.escape(line.path.removeprefix("/v1/")) for line in ENDPOINTS))
     quoted = {
         path: [text for text in literals(source) if paths.search(text)]
         for path, source in modules.items()
-        if not path.startswith(("contract/", "conformance/", "doctor/"))  # they ask any server
+        if not path.startswith(("contract/", "conformance/", "doctor/"))  # clients of any server
     }
     assert {path: texts for path, texts in quoted.items() if texts} == {}, (
         "put what concerns one endpoint on its line in `contract/`"
@@ -56,14 +56,14 @@ def literals(source: str) -> list[str]:
 
 
 def test_a_repeated_path_is_seen() -> None:
-    """In a table, not in prose."""
+    """A path in a table is found, one in prose is not."""
     assert literals('"""About /v1/user/info."""\nLIMITS = {"/v1/user/info": 3}') == [
         "/v1/user/info"
     ]
 
 
 def test_every_request_has_a_sample(subtests: pytest.Subtests) -> None:
-    """The attacks of tests/attacks call each endpoint with the sample on its line."""
+    """The attacks of tests/attacks call each endpoint with the sample of its row."""
     for line in ENDPOINTS:
         with subtests.test(line=line):
             assert (line.sample is None) == issubclass(line.request, IgnoredBody), (
@@ -78,7 +78,7 @@ def test_no_endpoint_stands_twice() -> None:
 
 
 def test_every_endpoint_has_a_golden(subtests: pytest.Subtests) -> None:
-    """A test that never passes through the contract names the path of each endpoint."""
+    """Each endpoint's path is named by a test that never passes through the contract."""
     for line in ENDPOINTS:
         with subtests.test(line=line):
             here = Path(__file__).parents[1] / "wire"
@@ -89,7 +89,7 @@ def test_every_endpoint_has_a_golden(subtests: pytest.Subtests) -> None:
 
 
 def test_every_error_is_listed() -> None:
-    """Errors derive from `AppError` directly; one below another would be missing in the pages."""
+    """Errors derive from `AppError` directly; a deeper subclass would be missing from the pages."""
     assert [error for error in APP_ERRORS if error.__subclasses__()] == []
     assert {error.__module__ for error in APP_ERRORS} == {AppError.__module__}
 
@@ -103,7 +103,7 @@ def test_codes_are_unique() -> None:
 
 
 def test_every_error_speaks_both_languages(subtests: pytest.Subtests) -> None:
-    """Chinese has Chinese characters, English none, and the result is one of the classes."""
+    """Chinese has Chinese characters, English none, and the outcome is one of the classes."""
     for error in APP_ERRORS:
         with subtests.test(error=error):
             assert re.search("[\u4e00-\u9fff]", error.zh)
@@ -122,14 +122,14 @@ def test_the_message_of_every_error_is_complete(subtests: pytest.Subtests) -> No
 
 
 def test_types_travel_as_json_or_protobuf() -> None:
-    """There is no third form."""
+    """There is no third format."""
     for line in ENDPOINTS:
         assert issubclass(line.request, Struct | Message)
         assert issubclass(line.response, Struct | Message)
 
 
 def test_the_reset_forgets_no_table() -> None:
-    """Every table of the schema is emptied by the sandbox's reset, or kept for a reason."""
+    """The sandbox's reset empties every table, or keeps it for a reason."""
     sql = "\n".join(migration.sql for migration in load_migrations())
     made = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", sql, re.MULTILINE))
     assert made - KEPT == set(data_tables()), (

@@ -1,8 +1,8 @@
 """Every library has a reason, a version and a hash (security L5).
 
-The story: a poisoned release of a well-known scanner ran in the build of another project and took
-its publishing token with it. What we install is what was read and locked; each locked package has
-a reason; and the number of packages only goes down.
+The story: a poisoned release of a well-known scanner ran in the build of another project and stole
+its publishing token. We only install what was reviewed and locked; each locked package has a
+reason; and the number of packages only decreases.
 """
 
 import ast
@@ -19,10 +19,10 @@ from packaging.version import Version
 
 from tests.support.syntax import nodes_of
 
-LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 says what is above
+LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 explains the rest
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
-# Whose classes, modules or ways we stand on that no release promises to keep: they may change with
-# any minor version, and then it is ours to look before it is taken.
+# Packages whose internals we use although no release guarantees them: they may change with any
+# minor version, so we check before an update.
 STOOD_ON = {
     "asyncpg": "connect_utils: which of several hosts may be written to",
     "httptools": "what it calls when, its leniencies, and where an offer ended",
@@ -40,24 +40,24 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def names(dependencies: list[str]) -> list[str]:
-    """Return the packages that are asked for, without their versions."""
+    """Return the requested packages, without their versions."""
     return [match[0] for one in dependencies if (match := NAME.match(one))]
 
 
 def without_reason(dependencies: list[str], page: str) -> list[str]:
-    """Return the dependencies that have no row of their own in the table of the decision."""
+    """Return the dependencies without their own row in the table of the decision."""
     rows = set(re.findall(r"^\| (\S+) \| [^\s|]", page, re.MULTILINE))
     return [name for name in names(dependencies) if name not in rows]
 
 
 @cache
 def packages() -> Mapping[str, list[str]]:
-    """Return the packages that bring a module, by its name."""
+    """Return the packages that provide a module, by its name."""
     return packages_distributions()
 
 
 def imported(sources: Iterable[str]) -> set[str]:
-    """The packages that files import; what no package brings is the standard library's or ours."""
+    """Return the packages that files import, without the standard library and our own."""
     nodes = [node for source in sources for node in nodes_of(source)]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     taken = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
@@ -84,7 +84,7 @@ def inner_parts(sources: Iterable[str]) -> set[str]:
 
 
 def is_held(dependency: str, locked: str) -> bool:
-    """Whether a dependency takes the locked version, its patches, and no next minor version."""
+    """Return whether a dependency allows the locked version and its patches, but no next minor."""
     takes = Requirement(dependency).specifier
     now = Version(locked)
     patched, later = f"{now.major}.{now.minor}.9999", f"{now.major}.{now.minor + 1}"
@@ -92,13 +92,13 @@ def is_held(dependency: str, locked: str) -> bool:
 
 
 def disagreements(one: dict[str, str], other: dict[str, str]) -> list[str]:
-    """Return the packages of one lock that the other has not, or has in another version."""
+    """Return the packages of one lock that are missing in the other, or differ in version."""
     return [name for name, version in one.items() if other.get(name) != version]
 
 
 @pytest.fixture(scope="module")
 def dependencies(root: Path) -> list[str]:
-    """What pyproject.toml asks for at run time."""
+    """Return the run-time dependencies of pyproject.toml."""
     listed = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     return [str(dependency) for dependency in listed]
 
@@ -118,14 +118,14 @@ def test_every_runtime_library_has_its_reason(root: Path, dependencies: list[str
 
 
 def test_what_is_declared_is_imported(modules: dict[str, str], dependencies: list[str]) -> None:
-    """The libraries that the product imports are those of pyproject.toml, no more and no fewer."""
+    """The product imports exactly the libraries of pyproject.toml."""
     assert imported(modules.values()) == set(names(dependencies))
 
 
 def test_what_we_stand_on_is_held(
     dependencies: list[str], locks: dict[str, dict[str, str]]
 ) -> None:
-    """No next minor version of a library comes by itself whose inner parts we use."""
+    """A library whose private parts we use gets no next minor version automatically."""
     held = {
         name
         for dependency, name in zip(dependencies, names(dependencies), strict=True)
@@ -141,31 +141,31 @@ def test_inner_parts_are_known(modules: dict[str, str]) -> None:
 
 
 def test_the_locks_agree(locks: dict[str, dict[str, str]]) -> None:
-    """What the server runs with and what builds it is also what it is tested with."""
+    """The server is run, built and tested with the same versions."""
     assert disagreements(locks["runtime"], locks["dev"]) == []
     assert disagreements(locks["build"], locks["dev"]) == []
 
 
 def test_the_build_backend_is_the_locked_one(root: Path, locks: dict[str, dict[str, str]]) -> None:
-    """A build outside of the project uses the same hatchling as ours."""
+    """A build outside of the project uses our hatchling version."""
     build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["build-system"]
     assert build["requires"] == [f"hatchling=={locks['build']['hatchling']}"]
 
 
 def test_the_number_of_packages_only_goes_down(locks: dict[str, dict[str, str]]) -> None:
-    """Another package at run time needs another one gone."""
+    """A new run-time package requires the removal of another one."""
     assert 0 < len(locks["runtime"]) <= LOCKED_PACKAGES_AT_RUN_TIME
 
 
 def test_what_is_not_held_is_seen() -> None:
-    """Without an end, with a far one, or with one that the lock is past."""
+    """A missing or wide upper bound is found, and one below the lock."""
     assert is_held("a>=0.54,<0.55", "0.54.0")
     for dependency in ("a>=0.54", "a>=0.54,<1", "a==0.54.0", "a>=0.53,<0.54"):
         assert not is_held(dependency, "0.54.0")
 
 
 def test_an_inner_part_is_seen() -> None:
-    """By an underscore, or by a name that says so; what is offered is none."""
+    """A private name is found by its underscore or its listing; public names are not."""
     assert inner_parts(["from uvicorn._types import Scope"]) == {"uvicorn"}
     assert inner_parts(["from google.protobuf.internal import x"]) == {"protobuf"}
     assert (
@@ -174,13 +174,13 @@ def test_an_inner_part_is_seen() -> None:
 
 
 def test_a_library_without_reason_is_seen() -> None:
-    """An empty reason and a mention in passing are none."""
+    """An empty reason and a passing mention do not count."""
     page = "| apsw | SQLite |\n| rich | |\n\nWe also use captcha.\n"
     assert without_reason(["apsw>=3", "rich", "captcha>=0.7,<1"], page) == ["rich", "captcha"]
 
 
 def test_an_import_is_seen_as_its_package() -> None:
-    """By the name it is installed under; the standard library and ourselves are no packages."""
+    """The package has its distribution name; the standard library and ourselves are excluded."""
     source = (
         "import os, argon2.low_level\nfrom hupan import model\ndef f():\n    from PIL import Image"
     )
@@ -188,6 +188,6 @@ def test_an_import_is_seen_as_its_package() -> None:
 
 
 def test_locks_that_disagree_are_seen() -> None:
-    """Another version, or none at all."""
+    """Another version, or a missing package, is found."""
     lock = pins("apsw==3.54 \\\n    --hash=sha256:0\nrich==15.0 \\\nclick==8.5\n")
     assert disagreements(lock, {"apsw": "3.54", "rich": "14.0"}) == ["rich", "click"]

@@ -1,4 +1,4 @@
-"""The files of deploy/ fit the server that they are for, and the pages name what exists.
+"""The files of deploy/ fit the server, and the pages name existing things.
 
 The story: a filter for guesses was right when it was written. Then one word of the log line was
 renamed, nothing failed, and for a year it had matched nothing at all.
@@ -22,7 +22,7 @@ from hupan.logs import AuditContext, AuditLog, JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters
 from hupan.model import AccountId, RequestContext
 
-# What fail2ban makes of its tag: an address of either family.
+# fail2ban's pattern for its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
 EVENTS = {line.event.name: line.event for line in ENDPOINTS if line.event}
 GUESSES = EVENTS.keys() - {"sign-out", "device-offline"}
@@ -43,20 +43,20 @@ def patterns() -> list[re.Pattern[str]]:
 
 
 class Written(logging.Handler):
-    """Keeps lines as both forms write them."""
+    """A log handler that keeps lines in both formats."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one."""
+        """Record a line."""
         self.lines += [form.format(record) for form in (TextFormatter(), JsonFormatter())]
 
 
 @pytest.fixture
 def lines_of() -> Callable[[str, object], list[str]]:
-    """Asks for the lines of an event, as text and as JSON."""
+    """Return a function that logs an event and returns its lines, as text and as JSON."""
 
     def lines(event: str, outcome: object) -> list[str]:
         logger, handler = logging.getLogger("hupan.auth"), Written()
@@ -78,7 +78,7 @@ def lines_of() -> Callable[[str, object], list[str]]:
 
 def banned(patterns: list[re.Pattern[str]], line: str) -> str | None:
     """Return the address that a line counts against."""
-    # As in a file, after its time was cut out; and as in the journal, after the process name.
+    # As in a file, after its time was removed; and as in the journal, after the process name.
     without_time = re.sub(r'^\{"time": [0-9]+|^\S+Z', "", line)
     texts = [line, without_time, f"host hupan[42]: {line}"]
     found = [{m["address"] for p in patterns if (m := p.search(text))} for text in texts]
@@ -94,7 +94,7 @@ def test_a_wrong_guess_counts(
     event: str,
     outcome: Exception,
 ) -> None:
-    """The filter of fail2ban finds the address in the line that is really written (security L2)."""
+    """The filter of fail2ban finds the address in the real log line (security L2)."""
     for line in lines_of(event, outcome):
         assert banned(patterns, line) == "2001:db8::9"
 
@@ -103,7 +103,7 @@ def test_a_wrong_guess_counts(
 def test_what_is_no_guess_does_not_count(
     patterns: list[re.Pattern[str]], lines_of: Callable[[str, object], list[str]], event: str
 ) -> None:
-    """A client with a stale token blocks no address."""
+    """A client with an expired token blocks no address."""
     for line in lines_of(event, WrongCode()):
         assert banned(patterns, line) is None
 
@@ -114,7 +114,7 @@ def test_successes_and_our_own_failures_do_not_count(
     lines_of: Callable[[str, object], list[str]],
     outcome: object,
 ) -> None:
-    """Nor does an accident of the server."""
+    """Internal errors of the server do not count either."""
     for line in lines_of("sign-in-by-password", outcome):
         assert banned(patterns, line) is None
 
@@ -131,7 +131,7 @@ def test_a_line_within_a_line_does_not_count(patterns: list[re.Pattern[str]]) ->
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_pages_name_settings_that_exist(root: Path, name: str) -> None:
-    """Each setting that docs/operations.md names is one, in both languages (L9)."""
+    """Each setting that docs/operations.md names exists, in both languages (L9)."""
     page = (root / name).read_text("utf-8")
     words = {word for word in SETTING.findall(page) if not word.startswith(("hupan_", "process_"))}
     assert words <= set(SETTINGS)
@@ -152,7 +152,7 @@ def test_the_page_names_each_file(root: Path, name: str) -> None:
 
 
 def test_the_unit_starts_a_command_that_exists(root: Path) -> None:
-    """With options that it has."""
+    """The command's options exist, too."""
     unit = (root / "deploy/systemd/hupan.service").read_text("utf-8")
     (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     command, *options = started.split()[1:]

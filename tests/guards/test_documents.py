@@ -1,8 +1,8 @@
-"""The pages about the contract say what the contract says.
+"""The pages about the contract match it.
 
-The story: a page on compatibility was written by hand, once. Two releases later it promised an
-endpoint that was gone and omitted three that were new; no check had looked. And a comment that
-cites a rule by its number does not help a newcomer once the rule is nowhere.
+The story: a page on compatibility was written by hand, once. Two releases later it promised a
+removed endpoint and omitted three new ones, and no check noticed. And a comment that cites a rule
+by its number does not help a newcomer if the rule is nowhere to be found.
 """
 
 import re
@@ -34,7 +34,7 @@ ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
 
 
 def in_runs(text: str) -> Iterator[str]:
-    """Yield the ids that a text cites, those between the ends of a range included."""
+    """Yield the ids that a text cites, including those within a range."""
     for run in SECURITY.findall(text):
         for first, last in re.findall(rf"({ID})(?:-({ID}))?", run):
             until = int(last[1:]) if last else int(first[1:])
@@ -43,7 +43,7 @@ def in_runs(text: str) -> Iterator[str]:
 
 
 def citations(text: str) -> set[str]:
-    """Everything that a text cites, as the page names it."""
+    """Return everything that a text cites, as the page names it."""
     plain = re.sub(r"\s+(?:#|--|//)?\s*", " ", text)
     return {
         *WIRE.findall(plain),
@@ -72,7 +72,7 @@ def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
-    """Each line of the table stands on both pages, with its source."""
+    """Each row of the table is on both pages, with its source."""
     for name in ("compatibility", "compatibility.zh-CN"):
         page = (root / "docs" / f"{name}.md").read_text("utf-8")
         for line in ENDPOINTS:
@@ -83,7 +83,7 @@ def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
 
 
 def test_every_note_stands_in_both_languages(subtests: pytest.Subtests) -> None:
-    """The twin in Chinese says as much; the English one has no Chinese but 精选."""
+    """The Chinese twin has each note; the English one has no Chinese but 精选."""
     for note in [*GENERAL_NOTES, *(note for line in ENDPOINTS for note in line.notes)]:
         with subtests.test(note=note):
             assert re.search("[\u4e00-\u9fff]", note.zh)
@@ -114,8 +114,8 @@ def test_an_attribute_that_is_gone_is_seen() -> None:
         """A message.
 
         Attributes:
-            text: is there.
-            other: is not.
+            text: exists.
+            other: does not.
         """
 
         text: str
@@ -125,7 +125,7 @@ def test_an_attribute_that_is_gone_is_seen() -> None:
 
 
 def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str, str]]) -> None:
-    """What code and tests cite of rules stands in docs/wire-rules.md."""
+    """docs/wire-rules.md has every rule that code and tests cite."""
     known = entries((root / "docs" / "wire-rules.md").read_text("utf-8"))
     texts = written(".py", ".sql", ".proto")
     del texts["tests/guards/test_documents.py"]
@@ -136,7 +136,7 @@ def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str
 
 
 def test_the_rules_stay_a_compact_list(root: Path) -> None:
-    """The page is for looking up, so it has fewer than 400 lines and explains nothing twice."""
+    """The page is a reference, so it has fewer than 400 lines and no repetition."""
     page = (root / "docs" / "wire-rules.md").read_text("utf-8")
     assert len(page.splitlines()) < 400
     ids = [entry for entry in ROW.findall(page) if re.fullmatch(ID, entry)]
@@ -157,5 +157,5 @@ def test_the_rules_stay_a_compact_list(root: Path) -> None:
     ],
 )
 def test_a_citation_is_seen(text: str, cited: set[str]) -> None:
-    """In comments of every language, in lists and in ranges."""
+    """Citations in comments of every language, in lists and in ranges are found."""
     assert citations(text) == cited

@@ -1,4 +1,4 @@
-"""No Chinese sentence quotes what an exception says: libraries speak English (names.md rule 9)."""
+"""No Chinese sentence quotes an exception: libraries write English (names.md rule 9)."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ ERRORS = {"error", "exc", "exception", "failure", "err"}
 
 
 def quoted(source: str) -> list[str]:
-    """The Chinese texts of a file that hold an exception, or the system's word for it."""
+    """Return the Chinese texts of a file that include an exception or the system's error text."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.JoinedStr):
@@ -30,7 +30,7 @@ def quoted(source: str) -> list[str]:
 
 
 def test_no_exception_is_quoted_in_chinese(modules: dict[str, str]) -> None:
-    """`localize_reason` and `localize_error` say it in the reader's language."""
+    """`localize_reason` and `localize_error` express it in the reader's language."""
     found = {path: texts for path, text in modules.items() if (texts := quoted(text))}
     assert found == {}
 
@@ -40,6 +40,6 @@ def test_no_exception_is_quoted_in_chinese(modules: dict[str, str]) -> None:
     ['f"无法读取：{error}"', 'f"无法读取：{error.strerror}"', 'f"无法读取 {path}：{str(error)}"'],
 )
 def test_a_quotation_is_seen(source: str) -> None:
-    """By name, by the system's word, as a text."""
+    """A quotation by name, by the system's text, or as a string is found."""
     assert quoted(source)
     assert not quoted(source.replace("无法读取", "cannot read").replace("：", ": "))

@@ -1,8 +1,8 @@
-"""What is not built does not exist, and what is written is true on every machine.
+"""Unfinished code does not exist, and every path is valid on every machine.
 
 The story: a server answered "ok" to a call for a year before a reader found the note in its body
-that said it was to be written. And a start-up script that named its author's home directory worked
-on the author's machine, in each of his tests, and nowhere else.
+that it was unfinished. And a start-up script with its author's home directory worked on the
+author's machine, in all of the author's tests, and nowhere else.
 """
 
 import re
@@ -11,14 +11,14 @@ from collections.abc import Callable
 import pytest
 
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b")
-# Where a path may start: not inside an address or a longer path.
+# Where a path may start: not inside a URL or a longer path.
 OF_ONE_MACHINE = re.compile(r"(?<![\w.:/*-])/(?:home|root|Users|work)/[\w.]")
 ITSELF = "tests/guards/test_finished.py"
 TEXT = (".py", ".sql", ".html", ".css", ".js", ".md", ".toml", ".yml", ".proto", ".sh", "")
 
 
 def faults(pattern: re.Pattern[str], path: str, text: str) -> list[str]:
-    """Where a pattern stands in a text."""
+    """Return the lines of a text that match a pattern."""
     lines = enumerate(text.splitlines(), start=1)
     found = ((number, pattern.search(line)) for number, line in lines)
     return [f"{path}:{number}: {match[0]}" for number, match in found if match]
@@ -28,7 +28,7 @@ def faults(pattern: re.Pattern[str], path: str, text: str) -> list[str]:
 def test_nothing_is_left_to_do_or_bound_to_a_machine(
     pattern: re.Pattern[str], written: Callable[..., dict[str, str]]
 ) -> None:
-    """No file says that something is still to be done, or names a path of one machine."""
+    """No file has a to-do, or names a path of one machine."""
     texts = written(*TEXT)
     del texts[ITSELF]
     assert {"Makefile", ".ci/run", "pyproject.toml"} <= texts.keys()
@@ -40,14 +40,14 @@ def test_nothing_is_left_to_do_or_bound_to_a_machine(
     ["# TODO: limit", "x = 1  # FIXME", "raise NotImplementedError", "-- XXX later"],
 )
 def test_what_is_unfinished_is_seen(line: str) -> None:
-    """In a comment, in code and in SQL."""
+    """A to-do in a comment, in code or in SQL is found."""
     assert faults(UNFINISHED, "a.py", f"first = 1\n{line}") != []
 
 
 @pytest.mark.parametrize("top", ["home", "root", "Users", "work"])
 @pytest.mark.parametrize("line", ['DATA = "/{}/li/hupan"', "cd /{}/hupan", "see (/{}/.config)"])
 def test_a_path_of_one_machine_is_seen(top: str, line: str) -> None:
-    """In code, in a command and in prose."""
+    """A path in code, in a command or in prose is found."""
     assert len(faults(OF_ONE_MACHINE, "a.md", line.format(top))) == 1
 
 
@@ -62,5 +62,5 @@ def test_a_path_of_one_machine_is_seen(top: str, line: str) -> None:
     ],
 )
 def test_an_address_or_a_place_of_every_machine_passes(line: str) -> None:
-    """What every machine has, and what is no path, is no fault."""
+    """Paths of every machine, and text that is no path, are no fault."""
     assert faults(OF_ONE_MACHINE, "a.md", line) == []

@@ -48,6 +48,6 @@ def test_no_test_module_is_imported() -> None:
     ],
 )
 def test_each_form_of_an_import_is_found(line: str) -> None:
-    """Wherever the import stands."""
+    """An import anywhere in a file is found."""
     assert imported_tests(line)
     assert not imported_tests("from tests.support.parallel import at_once")

@@ -1,4 +1,4 @@
-"""The names that clients have built in stand everywhere together (wire.md 6).
+"""The names that clients have built in always appear together (wire.md 6).
 
 The story: the README named two of three. Clients sent their token to the public service's socket.
 """
@@ -30,13 +30,13 @@ COMMANDS = re.compile(r"```sh\n(openssl req .*?)```", re.DOTALL)
 
 
 def incomplete(texts: dict[str, str]) -> list[str]:
-    """Files that name the first and not all others."""
+    """Return files that name the first and not all others."""
     naming = {path: text for path, text in texts.items() if FIRST in text}
     return [path for path, text in naming.items() if not all(name in text for name in OTHERS)]
 
 
 def test_host_names_are_complete(written: Callable[..., dict[str, str]], root: Path) -> None:
-    """Pages, hosts lines, fronts and commands for a certificate name all host names (wire.md 6)."""
+    """Pages, hosts lines, proxies and certificate commands have all host names (wire.md 6)."""
     texts = {path: (root / path).read_text("utf-8") for path in NAMED_IN}
     pages = {path: text for path, text in written(".md").items() if "decisions" not in path}
     assert all(FIRST in text for text in texts.values())
@@ -56,7 +56,7 @@ def test_a_missing_name_is_seen() -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_the_certificate_is_for_every_name(root: Path, tmp_path: Path) -> None:
-    """The commands of the page make a certificate that a client's runtime takes for all three."""
+    """The commands of the page make a certificate that clients accept for all three."""
     commands = COMMANDS.search((root / "docs/operations.md").read_text("utf-8"))
     assert commands is not None
     made = subprocess.run(  # noqa: S603 - our own page

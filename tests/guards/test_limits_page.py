@@ -1,4 +1,4 @@
-"""docs/limits.md has the table that the program has, and names every alarm.
+"""docs/limits.md has the program's table, and names every alert.
 
 The story: an operator raised the limit that the page named, and nothing changed: the page was two
 versions old, and the setting had another name by then.
@@ -30,13 +30,13 @@ def test_the_table_is_that_of_the_program(page: str) -> None:
 
 
 def test_a_page_without_a_place_for_the_table_is_refused() -> None:
-    """Nothing is written over."""
+    """The command refuses, and overwrites nothing."""
     with pytest.raises(ValueError, match="marks"):
         limits_page("# Limits\n")
 
 
 def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
-    """The page lists the alarms of the code, and no other."""
+    """The page lists exactly the alerts of the code."""
     pattern = re.compile(r'\.raise_alarm\(\s*"([^"]+)"')
     raised = {name for text in modules.values() for name in pattern.findall(text)}
     assert raised
@@ -54,7 +54,7 @@ def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
 
 
 def test_every_limit_in_memory_is_used() -> None:
-    """A limit of endpoints has lines in the table, and no line limits what no endpoint names."""
+    """A limit of endpoints has rows in the table, and each row is used by an endpoint."""
     named = {endpoint.limit for endpoint in ENDPOINTS if endpoint.limit}
     defined = {limit.event for limit in LIMITS if not limit.exact}
     no_endpoints = {"upstream", "introspection"}

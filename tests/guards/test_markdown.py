@@ -1,4 +1,4 @@
-"""A link in our own pages leads somewhere.
+"""Every link in our own pages has a target.
 
 The story: the page on how to report a weakness was renamed, and the one link that led to it stayed
 as it was. The next finder wrote a public issue instead.
@@ -17,7 +17,7 @@ ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#")
 
 
 def dead_links(page: Path, text: str) -> list[str]:
-    """Return the relative links of a page that lead to no file or folder."""
+    """Return the relative links of a page without a file or folder."""
     prose = CODE.sub("", text)
     targets = [*INLINE.findall(prose), *REFERENCE.findall(prose)]
     relative = [target for target in targets if not ELSEWHERE.match(target)]
@@ -25,7 +25,7 @@ def dead_links(page: Path, text: str) -> list[str]:
 
 
 def test_every_link_leads_somewhere(root: Path, written: Callable[..., dict[str, str]]) -> None:
-    """Each relative link in a Markdown page leads to what is there."""
+    """Each relative link in a Markdown page leads to an existing file or folder."""
     pages = written(".md")
     assert "CONTRIBUTING.md" in pages
     dead = {path: dead_links(root / path, text) for path, text in pages.items()}
@@ -37,7 +37,7 @@ def test_every_link_leads_somewhere(root: Path, written: Callable[..., dict[str,
     ["[a](gone.md)", "[a](gone.md#part)", '![a](gone.png "title")', "[a][b]\n\n[b]: gone.md"],
 )
 def test_a_dead_link_is_seen(tmp_path: Path, text: str) -> None:
-    """Inline, to a part, of a picture and by reference."""
+    """A dead link is found: inline, to a heading, of a picture and by reference."""
     assert len(dead_links(tmp_path / "page.md", text)) == 1
 
 
@@ -54,6 +54,6 @@ def test_a_dead_link_is_seen(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_a_link_that_leads_somewhere_passes(tmp_path: Path, text: str) -> None:
-    """To a file that is there, within the page, and to elsewhere; code is not read."""
+    """An existing file, the same page and other sites pass; code is ignored."""
     (tmp_path / "there.md").touch()
     assert dead_links(tmp_path / "page.md", text) == []

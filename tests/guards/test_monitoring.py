@@ -1,4 +1,4 @@
-"""The alerts and the board of deploy/ name metrics that the server has, and each alert can fire.
+"""Alerts and dashboard of deploy/ name existing metrics, and each alert can fire.
 
 The story: a metric got a better name, and the alert on the old one stayed silent through an outage.
 """
@@ -18,7 +18,7 @@ DECLARED = re.compile(r'"((?:hupan|process)_[a-z_]+)"')
 
 
 def metrics_of(root: Path) -> set[str]:
-    """Return the names of all metrics, as the source declares them."""
+    """Return the names of all metrics in the source."""
     texts = (path.read_text("utf-8") for path in (root / "src/hupan").rglob("*.py"))
     return {name for text in texts for name in DECLARED.findall(text)}
 
@@ -32,7 +32,7 @@ def test_each_metric_exists(root: Path, name: str) -> None:
 
 
 def test_the_board_is_whole(root: Path) -> None:
-    """Each panel has a unique number, a place and a query, from the chosen source."""
+    """Each panel has a unique number, a position and a query, with the chosen source."""
     board = json.loads((root / BOARD).read_text("utf-8"))
     panels = board["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
@@ -45,7 +45,7 @@ def test_the_board_is_whole(root: Path) -> None:
 
 
 def test_each_alert_is_explained(root: Path) -> None:
-    """An operator reads what is wrong, and what to do."""
+    """The text says what is wrong, and what to do."""
     text = (root / RULES).read_text("utf-8")
     alerts = re.findall(r"- alert: (Hupan[A-Za-z]+)$", text, re.MULTILINE)
     assert len(set(alerts)) == len(alerts)
@@ -55,13 +55,13 @@ def test_each_alert_is_explained(root: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs Prometheus")
 def test_prometheus_loads_and_plays_the_alerts(root: Path, tmp_path: Path) -> None:
-    """Every alert fires for a server in trouble, and none for a quiet one."""
+    """Every alert fires for a server with problems, and none for a healthy one."""
     play = tmp_path / "alerts.test.yml"
     text = (root / "tests/support/alerts.test.yml").read_text("utf-8")
     play.write_text(text.replace("RULES", str(root / RULES)), "utf-8")
     for command in (("check", "rules", root / RULES), ("test", "rules", play)):
         done = subprocess.run(  # noqa: S603  Prometheus's own tool
-            ["promtool", *command],  # noqa: S607  where the system has it
+            ["promtool", *command],  # noqa: S607  the system's
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What every page meets and what the sandbox offers, each shown by a test that names it.
+"""Each requirement of pages and of the sandbox has a test that names it.
 
 The story: a table promised that each page works at 400 % zoom. The test that had shown it was
 renamed, then split, then gone, and the table stayed.
@@ -21,7 +21,7 @@ RANGE = re.compile(r"\b([WK])-([0-9]+) to [WK]-([0-9]+)\b")
 
 
 def named_ids(text: str) -> set[str]:
-    """Return the ids in a docstring, those between two included."""
+    """Return the ids in a docstring, including those of ranges."""
     found = set(ID.findall(text))
     for letter, first, last in RANGE.findall(text):
         found |= {f"{letter}-{number}" for number in range(int(first), int(last) + 1)}
@@ -43,12 +43,12 @@ def shown(root: Path) -> set[str]:
 
 @pytest.mark.parametrize("requirement", [*PAGES, *SANDBOX])
 def test_each_has_a_test(shown: set[str], requirement: str) -> None:
-    """A test says by its id that it shows the requirement."""
+    """A test names the id of each requirement."""
     assert requirement in shown
 
 
 def test_ids_are_found() -> None:
-    """Alone, in a list and between two others."""
+    """An id is found alone, in a list and in a range."""
     assert named_ids("In each language (W-3, W-10), and K-1 to K-3.") == {
         *("W-3", "W-10"),
         *("K-1", "K-2", "K-3"),
@@ -56,7 +56,7 @@ def test_ids_are_found() -> None:
 
 
 def test_the_readmes_show_the_pages(root: Path) -> None:
-    """Two screenshots stand before the first heading of each README, and exist (W-14)."""
+    """Two screenshots are before the first heading of each README, and exist (W-14)."""
     for name in ("README.md", "README.zh-CN.md"):
         top = (root / name).read_text("utf-8").partition("\n## ")[0]
         images = re.findall(r"\((docs/[\w.-]+\.png)\)|src=\"(docs/[\w.-]+\.png)\"", top)

@@ -31,7 +31,7 @@ TAG = re.compile(r"{#.*?#}|{%.*?%}|{{.*?}}|<!?[^>]*>", re.DOTALL)
 
 @pytest.fixture(scope="module")
 def templates(root: Path) -> dict[str, str]:
-    """Each template by its name."""
+    """Return each template by its name."""
     folder = root / "src/hupan/web/templates"
     return {
         path.relative_to(folder).as_posix(): path.read_text("utf-8")
@@ -72,7 +72,7 @@ def test_no_text_is_unused(templates: dict[str, str], modules: dict[str, str]) -
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_each_text_is_in_its_language(name: str) -> None:
-    """The English text has no Chinese; both have the same places for values (W-6)."""
+    """The English text has no Chinese; both have the same placeholders (W-6)."""
     text = ALL[name]
     assert text.zh
     assert text.en
@@ -82,12 +82,12 @@ def test_each_text_is_in_its_language(name: str) -> None:
 
 
 def test_no_name_is_in_two_catalogues() -> None:
-    """A name means one text."""
+    """A name has only one text."""
     assert len(ALL) == sum(map(len, CATALOGUES.values()))
 
 
 def test_templates_hold_no_words(templates: dict[str, str]) -> None:
-    """What people read is in the catalogue; only languages name themselves (W-6)."""
+    """All words are in the catalogue; only languages name themselves (W-6)."""
     found = {name: bare_words(text) for name, text in templates.items()}
     assert {name: words for name, words in found.items() if words} == {}, (
         "move the words to a catalogue, and show them with t(…)"
@@ -105,6 +105,6 @@ def bare_words(template: str) -> list[str]:
 
 
 def test_bare_words_are_seen() -> None:
-    """English and Chinese, not what a tag or a placeholder says."""
+    """English and Chinese words are found, tags and placeholders are not."""
     assert bare_words('<p class="x">Hello 你</p>{{ t("name") }}') == ["Hello", "你"]
     assert unwritten({"a.html": '{{ t("no_such_text") }}'}) == {"no_such_text"}

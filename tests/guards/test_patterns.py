@@ -1,8 +1,8 @@
-r"""Patterns that take more than they seem to, and SQL that is put together from values (I7, I8).
+r"""Patterns that match too much, and SQL that contains values (I7, I8).
 
-The story: a server took six digits by `^\d{6}$`. It took them with a line break behind as well, and
-in the digits of every script, which its database then compared as another code. And a list that
-could be sorted by any column put the column's name, as it came, into its query.
+The story: a server matched six digits with `^\d{6}$`. The pattern also accepted a trailing line
+break, and the digits of every script, which the database then compared as another code. And a list
+that could be sorted by any column put the column's name unchecked into its query.
 """
 
 import ast
@@ -33,7 +33,7 @@ MAY_SEARCH = {
     "store": (14, "translates and reads our own statements and schema; reads lists of buckets"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
-# `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
+# `\d`, `\w` and `\s` match every script unless the pattern is ASCII or bytes.
 MAY_HAVE_CLASSES = {
     "admin": (2, "our own files of proxies and units"),
     "cli": (2, "our own help texts"),
@@ -43,7 +43,7 @@ MAY_HAVE_CLASSES = {
     "logs": (1, "blots out rather more than less"),
     "store": (5, "our own statements and schema"),
 }
-# Area -> how many statements hold more than constants, and why.
+# Area -> how many statements have more than constants, and why.
 MAY_PUT_TOGETHER = {
     "store": (8, "copies, fills and locks whole tables: the names are those of our own schema"),
 }
@@ -54,7 +54,7 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z_]*|_?table|_?columns?")
 
 
 def patterns(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the names that compiled patterns have in a file."""
+    """Return the names of compiled patterns in a file."""
     return {
         target.id
         for node in nodes
@@ -65,7 +65,7 @@ def patterns(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def searches(source: str) -> int:
-    """How often a pattern is used in a way that leaves part of the text unseen."""
+    """Return how often a pattern is used without matching the whole text."""
     nodes = nodes_of(source)
     names = {"re", *patterns(nodes)}
     return sum(
@@ -78,7 +78,7 @@ def searches(source: str) -> int:
 
 
 def classes(source: str) -> int:
-    """How many texts of patterns have a class that knows all scripts, or an end in $."""
+    """Return how many patterns have a class for all scripts, or end in $."""
     return sum(
         isinstance(part, ast.Constant)
         and isinstance(part.value, str)
@@ -90,7 +90,7 @@ def classes(source: str) -> int:
 
 
 def put_together(source: str) -> Iterator[str]:
-    """Yield the statements of a file that hold more than constants of our own."""
+    """Yield the statements of a file that include more than our own constants."""
     for node in nodes_of(source):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -110,7 +110,7 @@ def put_together(source: str) -> Iterator[str]:
 
 
 def by_area(modules: dict[str, str], count: Callable[[str], int]) -> dict[str, int]:
-    """What is counted in the files of each area: a folder below src/hupan, or a file there."""
+    """Return counts by area: a folder below src/hupan, or a file there."""
     found: Counter[str] = Counter()
     for path, text in modules.items():
         found[path.partition("/")[0].removesuffix(".py")] += count(text)
@@ -118,26 +118,26 @@ def by_area(modules: dict[str, str], count: Callable[[str], int]) -> dict[str, i
 
 
 def allowed(reasons: dict[str, tuple[int, str]]) -> dict[str, int]:
-    """Return the numbers alone."""
+    """Return only the numbers."""
     return {area: number for area, (number, _) in reasons.items()}
 
 
 def test_patterns_match_whole_texts(modules: dict[str, str]) -> None:
-    """A decision about a text uses `fullmatch`; other uses are counted (security I7)."""
+    """A check of a text uses `fullmatch`; other uses are counted (security I7)."""
     assert by_area(modules, searches) == allowed(MAY_SEARCH), (
         "use `fullmatch`, or change the number in MAY_SEARCH and its reason"
     )
 
 
 def test_patterns_know_ascii_alone(modules: dict[str, str]) -> None:
-    """Digits are [0-9], and no pattern of ours ends in $ (security I7)."""
+    """Digits are [0-9], and no pattern ends in $ (security I7)."""
     assert by_area(modules, classes) == allowed(MAY_HAVE_CLASSES), (
         r"write [0-9] for \d and fullmatch for $, or change the number in MAY_HAVE_CLASSES"
     )
 
 
 def test_sql_is_of_constants(modules: dict[str, str]) -> None:
-    """Values are parameters; what is put into a statement is a constant of ours (security I8)."""
+    """Values are parameters; only our own constants are inserted (security I8)."""
     found = by_area(modules, lambda text: len([*put_together(text)]))
     assert found == allowed(MAY_PUT_TOGETHER), (
         "pass values as parameters, or change the number in MAY_PUT_TOGETHER and its reason"
@@ -149,7 +149,7 @@ def test_sql_is_of_constants(modules: dict[str, str]) -> None:
     ["P = re.compile('x')\nP.match(t)", "re.search('x', t)", "P = re.compile('x')\nP.findall(t)"],
 )
 def test_a_search_is_seen(source: str) -> None:
-    """By name and by module."""
+    """A search by name or by module is found."""
     assert searches(source)
     assert not searches("P = re.compile('x')\nP.fullmatch(t)\nother.match(t)")
 
@@ -158,7 +158,7 @@ def test_a_search_is_seen(source: str) -> None:
     "source", [r"re.compile(r'\d{6}')", "re.compile('^[0-9]{6}$')", r"re.fullmatch(r'\w', t)"]
 )
 def test_a_class_of_all_scripts_is_seen(source: str) -> None:
-    """And so is an end that lets a line break by."""
+    """A pattern that allows a trailing line break is found, too."""
     assert classes(source)
     assert not classes("re.compile('[0-9]{6}')")
 

@@ -1,4 +1,4 @@
-"""The READMEs, the pages of commands and the indexes name everything that exists.
+"""The READMEs, the pages of commands and the indexes are complete.
 
 The story: an endpoint of the sandbox got a field, the English page mentioned it, the Chinese one
 did not, and most of the people it was made for read the Chinese one.
@@ -39,7 +39,7 @@ def pages(root: Path) -> dict[str, str]:
 def test_every_endpoint_of_the_sandbox_is_listed(
     pages: dict[str, str], modules: dict[str, str], name: str
 ) -> None:
-    """The table has each endpoint and no other, each field of an account, each pack."""
+    """The table has exactly the endpoints, each field of an account, each pack."""
     sandbox = [text for path, text in modules.items() if path.startswith("sandbox")]
     routes = {route for text in sandbox for route in ROUTE.findall(text)}
     assert routes
@@ -52,14 +52,14 @@ def test_every_endpoint_of_the_sandbox_is_listed(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_group_of_commands_is_listed(pages: dict[str, str], name: str) -> None:
-    """Each group of commands of `hupan` is on the page."""
+    """The page has each group of commands of `hupan`."""
     missing = {command for command in COMMANDS if f"hupan {command}" not in pages[name]}
     assert missing <= {"bench", "version"}, "give the command a row in both READMEs"
 
 
 @pytest.mark.parametrize("name", COMMAND_PAGES)
 def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
-    """The page of commands has each command and no other."""
+    """The page has exactly the existing commands."""
     group = get_group(app)
     context = Context(group)
     commands = set[str]()
@@ -68,7 +68,7 @@ def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
         names = sorted(command.commands) if isinstance(command, TyperGroup) else []
         commands |= {f"{first} {second}" for second in names} or {first}
         if isinstance(command, TyperGroup) and command.invoke_without_command:
-            commands.add(first)  # `hupan sandbox` runs by itself too
+            commands.add(first)  # `hupan sandbox` also runs without a subcommand
     listed = set(re.findall(r"^hupan ([a-z]+(?: [a-z-]+)?)(?=\s|$)", pages[name], re.MULTILINE))
     found = {line if line in commands else line.split()[0] for line in listed}
     assert found == commands - {"bench"}, "give the command a line in docs/commands.md and its twin"
@@ -76,7 +76,7 @@ def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
 
 @pytest.mark.parametrize("name", INDEXES)
 def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str) -> None:
-    """The index links every page of docs/, in one language at least."""
+    """The index links every page of docs/, in at least one language."""
     files = {path.name for path in (root / "docs").iterdir() if path.suffix in {".md", ".json"}}
     linked = set(re.findall(r"\]\(([a-z][^)/]*)\)", pages[name]))
     twins = {file.replace(".zh-CN", "") for file in linked}
@@ -85,7 +85,7 @@ def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str
 
 
 def test_the_readme_shows_this_version() -> None:
-    """What the sandbox prints at its start is printed by this version."""
+    """The sandbox of this version prints the same output at its start."""
     root = Path(__file__).parents[2]
     shown = [
         re.findall(r"^(?:Hupan|湖畔) (\S+) · ", page.read_text("utf-8"), re.MULTILINE)
@@ -95,7 +95,7 @@ def test_the_readme_shows_this_version() -> None:
 
 
 def test_no_page_promises_an_index() -> None:
-    """No index carries Hupan: a name there is free, or belongs to another project."""
+    """Hupan is in no package index: the name there is free, or another project's."""
     promise = re.compile(
         r"(?:install|uvx)\s(?:-\S+\s)*(?:pytest-)?hupan(?:-client)?(?![-_*.\w/])|pypi\.org/project/"
     )

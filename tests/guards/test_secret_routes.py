@@ -1,7 +1,7 @@
-"""Every endpoint that accepts a secret is in the inventory, and limits it (E5).
+"""The inventory has every endpoint that accepts a secret, with its limit (E5).
 
-The story: sign-in was locked after ten wrong passwords, in a version that many ran. Then "check the
-old password before a change" became an endpoint. It asked the same question, counted nothing, and
+The story: a widely used version locked the sign-in after ten wrong passwords. Then "check the old
+password before a change" became an endpoint. It checked the same password, counted nothing, and
 answered four thousand times a second.
 """
 
@@ -23,14 +23,14 @@ Line = Endpoint[Any, Any, Any]
 SECRET_NAME = re.compile(
     r"code|captcha|pass|pwd|token|secret|answer|otp|pin$|ticket|^x$", re.IGNORECASE
 )
-# Endpoint and field -> why it holds no secret, though its name might.
+# Endpoint and field -> why it is no secret, although its name might be one's.
 NO_SECRETS = {
     ("user/invite/change-user-invite-code", "code"): "a name that one chooses for oneself",
     ("user/save-user-data", "locationCode"): "the number of a district",
     ("verification/get-verification-code", "captcha_type"): "says what `x` is",
     ("verification/get-email-verification-code", "captcha_type"): "says what `x` is",
 }
-# Endpoint and field -> what its answer reveals of others, so that every request counts (`limit`).
+# Endpoint and field -> what its response reveals of others, so that every request counts (`limit`).
 TELLS_OF_OTHERS = {
     ("user/get-user", "id"): "whether an account has this id",
     ("user/homepage", "userId"): "whether an account has this id",
@@ -40,16 +40,16 @@ TELLS_OF_OTHERS = {
     ("bot/bot-info", "botId"): "whether a bot has this id",
     ("user/invite/change-user-invite-code", "code"): "whether an account has this code",
 }
-# The ids of captchas: sealed by the server, and good for one try.
+# The ids of captchas: sealed by the server, and valid for one attempt.
 OF_CAPTCHAS = {
     ("verification/get-verification-code", "id"),
     ("verification/get-email-verification-code", "id"),
 }
 OF_PRODUCTS = {("coin/shop/product-detail", "id")}
-# Names of fields whose answer reveals nothing that the caller may not know; the `harmless` of
-# a line are further ones.
+# Names of fields whose response reveals nothing that the caller may not know; `harmless` in a row
+# of the table adds more.
 TELLS_NOTHING = {
-    *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
+    *("mobile", "phone", "email"),  # the response does not depend on them (security E1)
     *("typ", "platform", "deviceId", "registrationId", "isOpen", "type", "ignore"),
     *("name", "url", "introduction", "gender", "birthday", "province", "city", "district"),
     *("locationCode", "others", "size", "page"),
@@ -58,10 +58,10 @@ TELLS_NOTHING = {
     "host",  # the header
     *("productId", "price"),  # of a public shop
 }
-# What looks whether a secret is right -> the files that may, for they count each try.
+# What checks a secret -> the files that may use it, because they count each attempt.
 COMPARING: Mapping[str, set[str]] = {
-    # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
-    # The signature of an upload token has 256 bits: nothing to guess, so nothing to count.
+    # argon2id.py is only called through passwords.verify, which is the next line.
+    # The signature of an upload token has 256 bits, which cannot be guessed, so nothing is counted.
     r"compare_digest\(": {
         *("domain/hash_worker.py", "domain/codes.py", "domain/captchas.py"),
         *("domain/media.py", "api/oauth.py"),
@@ -70,7 +70,7 @@ COMPARING: Mapping[str, set[str]] = {
     r"\bcount_code_attempt\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},
 }
-# File -> what counts a try there, in the order in which it is written.
+# File -> what counts an attempt there, in the order of the source.
 COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
     "domain/sessions.py": "self._count_attempt(",
@@ -93,7 +93,7 @@ def path_of(line: Line) -> str:
 
 
 def secrets_of(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
-    """Endpoints, each with a field that holds a secret by its name."""
+    """Return endpoints with a field whose name says that it is a secret."""
     named = {
         (path_of(line), name)
         for line in lines
@@ -104,14 +104,14 @@ def secrets_of(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 
 
 def test_every_secret_is_in_the_inventory() -> None:
-    """A field whose name is that of a secret is among the `secrets` of its line (E5)."""
+    """A field with a secret's name is in the `secrets` of its row (E5)."""
     assert secrets_of(ENDPOINTS) == {
         (path_of(line), name) for line in ENDPOINTS for name in line.secrets
     }, "name the field in `secrets` of its line, or say in NO_SECRETS why it is no secret"
 
 
 def test_every_endpoint_of_the_inventory_is_tried() -> None:
-    """The suite in tests/attacks has a way to guess at each, at the same field (E5)."""
+    """The suite in tests/attacks guesses at each, in the same field (E5)."""
     kinds = {"code": "codes", "password": "passwords", "captcha": "captchas"}
     guessed = {
         (path_of(line), name, kinds[kind])
@@ -139,7 +139,7 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 
 
 def test_every_field_that_can_be_guessed_counts() -> None:
-    """A field is a secret, or its requests count, or its answer reveals nothing (E4, E5)."""
+    """A field is a secret, or its requests count, or its response reveals nothing (E4, E5)."""
     assert unknown_fields(ENDPOINTS) == set(), (
         "say on the endpoint's line what an answer reveals: give a field that can be guessed a "
         "secret type of contract/fields.py and name it in `secrets`; name it in `harmless` if the "
@@ -155,7 +155,7 @@ def test_every_field_that_can_be_guessed_counts() -> None:
 
 
 def test_a_new_field_is_named() -> None:
-    """A new field, such as a voucher, that no list describes makes the guard fail."""
+    """A new field that no list has, such as a voucher, fails the guard."""
 
     class Voucher(Struct):
         voucher: str
@@ -175,7 +175,7 @@ def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
 
 
 def test_a_new_endpoint_is_seen() -> None:
-    """A new endpoint with a password that is not listed makes the inventory fail."""
+    """A new endpoint with an unlisted password fails the inventory."""
 
     class OldPassword(Struct):
         old_password: str
@@ -187,20 +187,20 @@ def test_a_new_endpoint_is_seen() -> None:
 
 
 def test_no_exception_is_stale() -> None:
-    """What is excused is there."""
+    """Each exception exists in the code."""
     there = {(path_of(line), name) for line in ENDPOINTS for name in fields(line.request)}
     assert set(NO_SECRETS) <= there
 
 
 def test_what_holds_a_secret_is_a_limit() -> None:
-    """Each limit that the inventory names is a line of the table of limits, kept in the store."""
+    """Each limit that the inventory names is in the table of limits, kept in the store."""
     exact = {line.name for line in LIMITS if line.exact}
     assert {name for names in BY.values() for name in names} <= exact
 
 
 @pytest.mark.parametrize("what", COMPARING)
 def test_secrets_are_compared_where_they_are_counted(modules: dict[str, str], what: str) -> None:
-    """No other file of domain or api looks whether a secret is right (E5)."""
+    """No other file of domain or api checks a secret (E5)."""
     found = {
         path
         for path, text in modules.items()
@@ -213,7 +213,7 @@ def test_secrets_are_compared_where_they_are_counted(modules: dict[str, str], wh
 
 @pytest.mark.parametrize("path", COUNTING)
 def test_a_try_is_counted_before_it_is_looked_at(modules: dict[str, str], path: str) -> None:
-    """In each of these files the count comes first (security C3, C4)."""
+    """In each of these files the count precedes the check (security C3, C4)."""
     text = modules[path]
     looks = [re.search(what, text) for what, files in COMPARING.items() if path in files]
     counted = text.index(COUNTING[path])

@@ -1,8 +1,8 @@
-"""Where chance comes from, and that no code is known beforehand (security C1).
+"""Codes come from a secure generator, and no code is known beforehand (security C1).
 
-The story: a published chat server shipped a code that opened every account, 666666, put there for
-its own tests, and drew the other codes from a generator whose next number follows from the last.
-Neither was an oversight that a reader of a change would see: both looked like ordinary lines.
+The story: a published chat server shipped a code for every account, 666666, added for its own
+tests, and drew the other codes from a generator whose next number follows from the last. A reviewer
+would have noticed neither: both looked like ordinary lines.
 """
 
 import ast
@@ -12,14 +12,14 @@ import pytest
 
 from tests.support.syntax import nodes_of
 
-# Path below src/hupan -> why it may be foreseeable there.
+# Path below src/hupan -> why it may be predictable there.
 MAY_USE_RANDOM: dict[str, str] = {}
 
 LOOKS_LIKE_A_CODE = re.compile(r"[0-9]{6}")
 
 
 def roots_imported(node: ast.AST) -> set[str]:
-    """The modules that a statement imports; from a package, both it and what is taken from it."""
+    """Return the modules that a statement imports; for `from`, the package and its names."""
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names}
     if isinstance(node, ast.ImportFrom):
@@ -28,13 +28,13 @@ def roots_imported(node: ast.AST) -> set[str]:
 
 
 def uses_random(source: str) -> bool:
-    """Return whether the foreseeable generator of the standard library, or numpy's, is imported."""
+    """Return whether the predictable generator of the standard library, or numpy's, is imported."""
     nodes = nodes_of(source)
     return any(roots_imported(node) & {"random", "numpy.random"} for node in nodes)
 
 
 def literal_codes(path: str, source: str) -> list[str]:
-    """Return the literals that are six digits and nothing else."""
+    """Return the literals of exactly six digits."""
     faults = []
     for node in nodes_of(source):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes):
@@ -46,7 +46,7 @@ def literal_codes(path: str, source: str) -> list[str]:
 
 
 def test_random_is_used_only_where_listed(modules: dict[str, str]) -> None:
-    """`random` is imported in the files of the list, each with its reason, and nowhere else."""
+    """Only the listed files import `random`, each for a reason."""
     assert {path for path, text in modules.items() if uses_random(text)} == set(MAY_USE_RANDOM), (
         "take the RandomSource of rng.py, or say in MAY_USE_RANDOM why not"
     )
@@ -75,7 +75,7 @@ def test_random_is_seen(source: str) -> None:
 
 
 def test_secrets_is_not_random() -> None:
-    """The unpredictable generator is allowed, and so is our own module of any name."""
+    """The secure generator is allowed, and so is our own module of any name."""
     assert not uses_random("import secrets\nfrom hupan.rng import Chance")
 
 

@@ -1,8 +1,8 @@
-"""The pages on security say what the tests say, in both languages.
+"""The security pages match the tests, in both languages.
 
-The story: a list of defences was kept by hand next to the code. Each line had been true on the day
-that it was written; when one of the tests behind them went away in a clean-up, its line stayed, and
-an outsider found the gap.
+The story: a list of defences was kept by hand next to the code. Each line had been true when it was
+written; when one of the tests was removed in a clean-up, its line stayed, and an outsider found the
+gap.
 """
 
 import re
@@ -28,7 +28,7 @@ FIGURE = re.compile(r"[0-9]+(?:,[0-9]{3})*")
 
 
 def test_every_requirement_and_reason_stands_in_chinese(root: Path) -> None:
-    """Each has its sentence, and none is of an id that is gone."""
+    """Each has its sentence, and none has an outdated id."""
     assert security_zh.REQUIREMENTS.keys() == requirements(root).keys(), (
         "give the requirement its Chinese sentence in tools/docs/security_zh.py"
     )
@@ -51,7 +51,7 @@ def test_a_requirement_has_the_same_figures_in_both_languages(root: Path) -> Non
 
 
 def test_the_figures_of_a_soak_run_are_the_same_in_chinese(root: Path) -> None:
-    """Each phase and each fact, with what was missed as the load names it."""
+    """Each phase and each fact is translated, with the missed targets."""
     assert security_zh.PHASES.keys() == PHASES.keys()
     english = (root / "docs" / "soak.md").read_text("utf-8")
     told = re.compile(r"^- .*?(?:: |：)`?(.*?)`?[.。]$", re.MULTILINE)
@@ -64,7 +64,7 @@ def test_the_figures_of_a_soak_run_are_the_same_in_chinese(root: Path) -> None:
 
 
 def test_a_soak_run_that_missed_nothing_in_chinese(root: Path) -> None:
-    """The word for nothing is Chinese, and nothing is in code."""
+    """The word for "nothing" is Chinese, and not in code style."""
     english = (root / "docs" / "soak.md").read_text("utf-8")
     clean = re.sub(
         r"^- Missed targets: .*$", "- Missed targets: nothing.", english, flags=re.MULTILINE
@@ -73,7 +73,7 @@ def test_a_soak_run_that_missed_nothing_in_chinese(root: Path) -> None:
 
 
 def test_every_requirement_has_a_test_or_a_reason(root: Path) -> None:
-    """A row of the core or among the faults to survive never stands empty."""
+    """No row of the core or of the faults is empty."""
     texts, tests = requirements(root), shown(root)
     assert set(texts) >= set(CORE)
     assert [one for one in texts if not state(one, tests)] == [], (
@@ -82,7 +82,7 @@ def test_every_requirement_has_a_test_or_a_reason(root: Path) -> None:
 
 
 def test_no_test_shows_what_is_no_requirement(root: Path) -> None:
-    """An id that a test cites stands among the requirements."""
+    """Every id that a test cites is a requirement."""
     texts = requirements(root)
     assert {one: list(files) for one, files in shown(root).items() if one not in texts} == {}, (
         "add the requirement to docs/wire-rules.md, or correct the citation"
@@ -90,7 +90,7 @@ def test_no_test_shows_what_is_no_requirement(root: Path) -> None:
 
 
 def test_a_reason_is_given_where_it_is_needed_alone(root: Path) -> None:
-    """What has a test needs no excuse; a remark belongs to a test; one reason is enough."""
+    """A requirement with a test needs no reason; a remark needs a test; one reason is enough."""
     texts, tests = requirements(root), shown(root)
     excused = [*LATER, *NOT_HERE]
     assert len(excused) == len(set(excused))
@@ -123,5 +123,5 @@ def test_a_requirement_without_either_is_seen() -> None:
     ],
 )
 def test_what_a_docstring_cites(text: str, ids: set[str]) -> None:
-    """In brackets, in lists, in ranges and in a sentence."""
+    """Ids in brackets, in lists, in ranges and in a sentence are found."""
     assert cited(text) == ids

@@ -1,4 +1,4 @@
-"""How long a file and a function may be: an area fits one file, and one sitting reads it."""
+"""The maximum size of files and functions keeps them readable."""
 
 import ast
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Written = Callable[..., dict[str, str]]
 
 
 def long_functions(path: str, source: str) -> list[str]:
-    """Return the functions and methods that are past the limit."""
+    """Return the functions and methods above the limit."""
     functions = (
         node
         for node in nodes_of(source)
@@ -28,7 +28,7 @@ def long_functions(path: str, source: str) -> list[str]:
 
 
 def long_files(files: dict[str, str]) -> list[str]:
-    """Return the files that are past the limit."""
+    """Return the files above the limit."""
     lengths = {path: len(text.splitlines()) for path, text in files.items()}
     return [f"{path} has {length} lines" for path, length in lengths.items() if length > FILE_LINES]
 
@@ -48,12 +48,12 @@ def test_no_function_is_too_long(modules: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("head", ["def f():", "async def f():", "class A:\n  def f(self):"])
 def test_a_long_function_is_seen(head: str) -> None:
-    """The sixty-first line of a function is one too many, the sixtieth is not."""
+    """The limit is sixty lines: sixty-one are too many."""
     lines = [head, *["    pass"] * FUNCTION_LINES]
     assert len(long_functions("a.py", "\n".join(lines))) == 1
     assert long_functions("a.py", "\n".join(lines[:-1])) == []
 
 
 def test_a_long_file_is_seen() -> None:
-    """The eight hundred and first line of a file is one too many, the eight hundredth is not."""
+    """The limit is eight hundred lines: eight hundred and one are too many."""
     assert long_files({"a.py": "x = 1\n" * 801, "b.py": "x = 1\n" * 800}) == ["a.py has 801 lines"]

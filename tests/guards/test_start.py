@@ -1,4 +1,4 @@
-"""`hupan serve` does not import what it may never need: its start stays quick, its memory small.
+"""`hupan serve` imports only what it needs: its start stays quick, its memory small.
 
 Measured with `python -X importtime -c "import hupan.cli.serve"`, warm, on one core.
 """
@@ -33,18 +33,18 @@ HEAVY = {
 
 @pytest.fixture(scope="module")
 def loaded() -> frozenset[str]:
-    """Return the modules that are there before `hupan serve` reads its settings."""
+    """Return the modules loaded before `hupan serve` reads its settings."""
     program = "import sys, hupan.cli.main, hupan.cli.serve; print(*sys.modules)"
     command = [sys.executable, "-c", program]
-    return frozenset(subprocess.check_output(command, text=True).split())  # noqa: S603 - our words
+    return frozenset(subprocess.check_output(command, text=True).split())  # noqa: S603 - our own arguments
 
 
 @pytest.mark.parametrize("module", HEAVY)
 def test_a_heavy_module_is_loaded_when_it_is_needed(loaded: frozenset[str], module: str) -> None:
-    """What costs time or memory, and is not needed by every server, is no part of the start."""
+    """A module that is costly, and not needed by every server, is not imported at the start."""
     assert not {name for name in loaded if f"{name}.".startswith(f"{module}.")}, HEAVY[module]
 
 
 def test_the_server_is_looked_at(loaded: frozenset[str]) -> None:
-    """The listed modules are those of the server."""
+    """The list is measured on a loaded server."""
     assert loaded >= {"hupan.application", "hupan.server.workers", "apsw", "uvloop"}

@@ -12,7 +12,7 @@ PLUGIN = Path(sys.executable).with_name("protoc-gen-mypy")
 
 
 def generate(source: Path, target: Path) -> dict[str, str]:
-    """What the generator makes of a folder of .proto files, by file name."""
+    """Return the generator's output for a folder of .proto files, by file name."""
     target.mkdir()
     options = [
         f"--plugin={PLUGIN}",
@@ -32,14 +32,14 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_the_stubs_are_those_of_the_proto_files(root: Path, tmp_path: Path) -> None:
-    """`make proto` would change nothing."""
+    """`make proto` changes nothing."""
     made = generate(root / "proto", tmp_path / "made")
     assert made
     assert texts(root / "src/hupan/contract/pb") == made, "run make proto"
 
 
 def test_another_field_number_is_seen(root: Path, tmp_path: Path) -> None:
-    """A number that changes in a .proto file changes the stubs."""
+    """A changed number in a .proto file changes the stubs."""
     source = tmp_path / "proto"
     source.mkdir()
     for path in (root / "proto").glob("*.proto"):

@@ -1,4 +1,4 @@
-"""What we ship of others is listed, licensed, locked and looked at (security L5).
+"""Third-party parts are listed, licensed, locked and audited (security L5).
 
 The story: an action that thousands of builds used by its tag was moved to another commit for some
 hours, and wrote the secrets of each into its log. A tag is a name; a hash is the thing.
@@ -31,7 +31,7 @@ def unpinned(workflow: str) -> list[str]:
 
 
 def test_the_bill_lists_exactly_the_locked_packages() -> None:
-    """Name, version and hashes as in requirements/runtime.txt, no more and no fewer (L5)."""
+    """It has name, version and hashes of requirements/runtime.txt (L5)."""
     lock, bill = LOCK.read_text("utf-8"), sbom()
     listed = {(one["name"], one["version"]) for one in bill["components"]}
     assert listed == set(PIN.findall(lock))
@@ -46,7 +46,7 @@ def test_the_bill_lists_exactly_the_locked_packages() -> None:
 
 
 def test_the_bill_is_whole() -> None:
-    """What depends on what refers to components that are there, and each is reached (L5)."""
+    """References lead to existing components, and each component is reached (L5)."""
     bill = sbom()
     refs = {one["bom-ref"] for one in bill["components"]}
     asked = {ref for line in bill["dependencies"] for ref in line["dependsOn"]}
@@ -56,7 +56,7 @@ def test_the_bill_is_whole() -> None:
 
 
 def test_every_licence_is_one_that_we_may_ship() -> None:
-    """Each package of the lock says under what it may be used, and that suits ours (L5)."""
+    """Each package of the lock declares a licence that is compatible with ours (L5)."""
     words = {one.name: set(re.split(r" (?:AND|OR) ", one.licence)) for one in packages()}
     assert {name: found for name, found in words.items() if found - PERMISSIVE} == {}
 
@@ -67,7 +67,7 @@ def test_the_page_on_licences_is_what_the_lock_makes(root: Path) -> None:
 
 
 def test_every_action_is_pinned_by_its_hash(root: Path) -> None:
-    """A workflow runs what was read, has no write permission, and no secret (security L5)."""
+    """A workflow runs reviewed code, without write permission or secrets (security L5)."""
     workflows = {path.name: path.read_text("utf-8") for path in (root / ".github").rglob("*.yml")}
     assert {"ci.yml", "audit.yml"} <= set(workflows)
     assert {name: found for name, text in workflows.items() if (found := unpinned(text))} == {}
@@ -78,7 +78,7 @@ def test_every_action_is_pinned_by_its_hash(root: Path) -> None:
 
 @pytest.mark.parametrize("action", ["actions/checkout@v4", "a/b@main", "a/b", f"a/b@{'a' * 39}"])
 def test_an_action_by_its_tag_is_seen(action: str) -> None:
-    """A version, a branch, nothing, and a shortened hash can be moved."""
+    """A version, a branch, no reference and a shortened hash are not fixed."""
     assert unpinned(f"steps:\n  - uses: {action}\n") == [action]
     assert unpinned(f"steps:\n  - uses: a/b@{'a' * 40} # v4\n") == []
 

@@ -10,7 +10,7 @@ from tools.docs.table_bounds import TABLE_BOUNDS, TableBound, bounds_in_schema
 
 
 def test_every_table_is_in_the_list_once() -> None:
-    """A new table needs a line that says where it ends (security X5)."""
+    """A new table needs a row with its bound (security X5)."""
     listed, tables = [one.table for one in TABLE_BOUNDS], [table.name for table in list_tables()]
     assert set(tables) ^ set(listed) == set(), (
         "write above CREATE TABLE `-- bound: account, MAX_ROWS, tests/….py: what enforces it` "
@@ -21,7 +21,7 @@ def test_every_table_is_in_the_list_once() -> None:
 
 
 def test_rows_of_users_are_not_called_the_operators_own() -> None:
-    """What is kept by account, device, target or address, an account or a stranger grows (X5)."""
+    """Rows by account, device, target or address can be added by users or strangers (X5)."""
     by_user = {"account_id", "device_id", "target", "subject", "token_hash"}
     operators = {one.table for one in TABLE_BOUNDS if one.per == "operators"}
     grown = {
@@ -36,7 +36,7 @@ def test_rows_of_users_are_not_called_the_operators_own() -> None:
 
 
 def test_every_bound_is_reached_by_a_test() -> None:
-    """A line of the list is tried, or says which test does (security X5)."""
+    """A row of the list is tested generically, or names its test (security X5)."""
     growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
     tried = GROWN.keys() | OTHERWISE.keys()
     assert tried ^ growing == set(), "name in the `-- bound:` line the test that reaches the bound"

@@ -1,4 +1,4 @@
-"""What is promised of codes (wire.md 4 and 7, security D1, C2, C3, C7)."""
+"""The expected behaviour of codes (wire.md 4 and 7, security D1, C2, C3, C7)."""
 
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -11,7 +11,7 @@ MOST_TRIES = 5
 
 
 class Target(NamedTuple):
-    """Where a code goes, in the form that is compared (wire.md 5)."""
+    """The recipient of a code, in normal form (wire.md 5)."""
 
     channel: Channel
     key: str
@@ -25,18 +25,18 @@ def target(typed: str) -> Target:
 
 
 def shown(typed: str) -> str:
-    """How a target is shown and written to: of an address the local part is kept (security U7)."""
+    """Return the displayed form of a target: an address keeps its local part (security U7)."""
     local, at, domain = typed.rpartition("@")
     return local + at + domain.lower() if at else typed.removeprefix("+86")
 
 
 @dataclass
 class Code(Generic[Owner]):
-    """A code; of class OWN it has an owner, of class NEW none (security D1).
+    """A code; class OWN has an owner, class NEW none (security D1).
 
     Attributes:
         resets: requested with `forget_password`, so it may only reset.
-        text: six digits; "" while none arrived.
+        text: six digits; "" until it arrives.
     """
 
     owner: Owner | None
@@ -47,7 +47,7 @@ class Code(Generic[Owner]):
 
     @property
     def is_sent(self) -> bool:
-        """To a free address that asks for a reset nothing is sent (security D1)."""
+        """Return whether it is sent: not for a reset of a free address (security D1)."""
         return not self.resets or self.owner is not None
 
 
@@ -58,13 +58,13 @@ class CodeBook(Generic[Owner]):
         self.live: dict[Target, Code[Owner]] = {}
 
     def issue(self, to: Target, owner: Owner | None, *, resets: bool, now: int) -> Code[Owner]:
-        """Return a new code; it kills the old one."""
+        """Return a new code; invalidate the old one."""
         code = Code(owner, resets, now + LIFETIME_SECONDS)
         self.live[to] = code
         return code
 
     def guess(self, to: Target, text: str, now: int) -> Code[Owner] | None:
-        """Takes a try; the right one uses the code up, the fifth is the last (security J5)."""
+        """Use an attempt; a right code is used up, the fifth attempt is the last (security J5)."""
         code = self.live.get(to)
         if code is None or now >= code.ends_at or code.tries == MOST_TRIES:
             return None
@@ -72,5 +72,5 @@ class CodeBook(Generic[Owner]):
         return self.live.pop(to) if text == code.text else None
 
     def kill(self, to: Target) -> None:
-        """Ends the code of a target."""
+        """Invalidate the code of a target."""
         self.live.pop(to, None)

@@ -1,4 +1,4 @@
-"""The server and the model: the same operation on both, and equal answers."""
+"""Run each operation on the server and on the model, and compare the results."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,22 +8,22 @@ from typing import TypeVar
 from hypothesis import note
 
 from tests.model.codes import Target, target
+from tests.model.coins import Line
 from tests.model.inprocess_server import InProcessServer
 from tests.model.operators import assert_sound, assert_whole, ban, change_coins
 from tests.model.people import Person, Visit
-from tests.model.purse import Line
 from tests.model.reference import Refused, World
 from tests.support import pb
 from tests.support.answers import Answer
 
 Promised = TypeVar("Promised")
 Seen = Counter[tuple[str, int]]
-"""How often each operation got each answer."""
+"""How often each operation got each result."""
 NO_CODE = "000000"
 
 
 def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
-    """Return the code that the model promises, and what comes with a success."""
+    """Return the code that the model expects, and the data of a success."""
     try:
         return 1, promise()
     except Refused as refused:
@@ -31,7 +31,7 @@ def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
 
 
 class DifferentialRun:
-    """Does everything twice."""
+    """Run every operation on both."""
 
     def __init__(self, folder: Path, seen: Seen) -> None:
         self.served = InProcessServer(folder)
@@ -46,23 +46,23 @@ class DifferentialRun:
         body: Mapping[str, object] | bytes = b"",
         token: str = "",
     ) -> None:
-        """One request."""
+        """Send one request."""
         self._request(promise, path, body, token)
-        self._hear()
+        self._check_notices()
 
     def sign_in(
         self, promise: Callable[[], Person], path: str, body: Mapping[str, object], device: str
     ) -> None:
-        """One request that opens a session on a device."""
+        """Send one request that opens a session on a device."""
         answer, person = self._request(promise, path, {**body, "deviceId": device}, "")
         if person is not None:
             self.world.open(person, device, answer.text("token"))
-        self._hear()
+        self._check_notices()
         if person is not None and not person.id:
-            self._meet(person, answer.text("token"))
+            self._learn_id(person, answer.text("token"))
 
     def request_code(self, typed: str, *, resets: bool) -> None:
-        """Asks for a code and takes what arrives."""
+        """Request a code and record what arrives."""
         is_email = "@" in typed
         path = "get-email-verification-code" if is_email else "get-verification-code"
         typ = {"typ": "forget_password"} if resets else {}
@@ -80,7 +80,7 @@ class DifferentialRun:
             self.sent.setdefault(target(typed), []).append(letter.code)
 
     def text(self, typed: str, guess: str) -> str:
-        """Return the code that is entered for a target: right, wrong, stale, or another's."""
+        """Return the code to enter for a target: right, wrong, stale, or another's."""
         to = target(typed)
         live, sent = self.world.codes.live, self.sent.get(to, [])
         right = live[to].text if to in live else ""
@@ -93,26 +93,26 @@ class DifferentialRun:
         return right or (sent[-1] if sent else NO_CODE)
 
     def ban(self, person: Person, until: int) -> None:
-        """An operator bans, or with 0 lets in."""
+        """Ban as an operator, or unban with 0."""
         code, _ = outcome(lambda: self.world.ban(person, until))
         assert ban(self.served, person.id, until) == code
         self.seen["ban" if until else "unban", code] += 1
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> None:
-        """Coins are given or taken."""
+        """Grant or take coins."""
         code, line = outcome(lambda: self.world.change_coins(person, key, cents, typ))
         assert change_coins(self.served, person.id, key, cents, typ) == (line or code)
         self.seen["coins", code] += 1
 
     def pass_time(self, seconds: int) -> None:
-        """The clock of both moves."""
+        """Advance both clocks."""
         self.world.pass_time(seconds)
         self.served.clock.time = float(self.world.now)
         self.seen["wait", 1] += 1
         note(f"now {self.world.now}")
 
     def look(self, token: str) -> None:
-        """What a caller is shown of the own account, its devices and its coins."""
+        """Compare what a caller sees of the own account, its devices and its coins."""
         code, visit = outcome(lambda: self.world.caller(token))
         answer = self.served.get("user/info", token)
         assert answer.code == code, f"user/info: {answer.code}, but promised {code}"
@@ -122,12 +122,12 @@ class DifferentialRun:
             phone, email = person.bound.get("sms", ""), person.bound.get("email", "")
             data = answer.pb_data
             assert [data.text(at) for at in (1, 2, 6, 7)] == [person.id, person.name, phone, email]
-            assert round(data.double(8) * 100) == person.purse.cents
+            assert round(data.double(8) * 100) == person.coins.cents
             self._look_at_devices(visit)
             self._look_at_coins(visit)
 
     def look_at(self, person: Person) -> None:
-        """What everybody is shown of an account."""
+        """Compare what others see of an account."""
         code, _ = outcome(lambda: self.world.show(person))
         answer = self.served.post("user/get-user", pb.text(2, person.id), "anything")
         assert answer.code == code, f"get-user: {answer.code}, but promised {code}"
@@ -136,7 +136,7 @@ class DifferentialRun:
             assert answer.pb_data.text(2) == person.name
 
     def look_at_everything(self) -> None:
-        """No acknowledged write is lost, no ended session works (security J1, J6), all is sound."""
+        """Check that no write is lost, no ended session works (J1, J6), and all is sound."""
         for token in list(self.world.visits):
             self.look(token)
         for person in self.world.people:
@@ -145,7 +145,7 @@ class DifferentialRun:
         assert_whole(self.served)
 
     def look_at_what_ended(self) -> None:
-        """Sessions that ended with the last operation do so at once."""
+        """Check that sessions ended by the last operation no longer work."""
         ended, self.world.ended = self.world.ended, []
         for visit in ended:
             self.look(visit.token)
@@ -164,14 +164,14 @@ class DifferentialRun:
         self.seen[path, code] += 1
         return answer, promised
 
-    def _meet(self, person: Person, token: str) -> None:
-        """Learns what only the server can say of a new account: its id, never used before."""
+    def _learn_id(self, person: Person, token: str) -> None:
+        """Learn the id of a new account, which was never used before."""
         data = self.served.get("user/info", token).pb_data
         assert all(int(data.text(1)) > int(other.id or 0) for other in self.world.people)
         person.id, person.name = data.text(1), data.text(2)
         self.look(token)
 
-    def _hear(self) -> None:
+    def _check_notices(self) -> None:
         """Check that exactly the model's recipients got one notice each, and no code."""
         notified, self.world.notified = self.world.notified, []
         letters = self.served.letters()
@@ -189,11 +189,11 @@ class DifferentialRun:
         path = "user/gold-coin-increase-decrease-record"
         data = self.served.post(path, {"size": 100, "page": 1}, visit.token).data
         assert data is not None
-        assert data["total"] == len(visit.person.purse.lines)
+        assert data["total"] == len(visit.person.coins.lines)
         record = data["goldCoinRecord"]
         assert isinstance(record, list)
         lines = [Line(one["id"], one["typ"], *map(_cents, _amounts(one))) for one in record]
-        assert lines == visit.person.purse.lines[::-1]
+        assert lines == visit.person.coins.lines[::-1]
 
 
 def _amounts(entry: dict[str, float]) -> tuple[float, float, float]:

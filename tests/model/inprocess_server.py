@@ -1,4 +1,4 @@
-"""The real server in this process, on a separate file: called as the listener does."""
+"""The real server in this process, on its own file: called as the listener does."""
 
 import asyncio
 import json
@@ -26,26 +26,26 @@ Result = TypeVar("Result")
 KEPT = ("hupan.db", "hupan.db-wal", "secret.key")
 
 
-class Postbox:
-    """A sender that keeps what it was given."""
+class RecordingSender:
+    """A sender that records its messages."""
 
     def __init__(self) -> None:
         self.letters: list[Message] = []
 
     async def send(self, message: Message) -> None:
-        """Keeps a message."""
+        """Record a message."""
         self.letters.append(message)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing."""
 
 
 class InProcessServer:
-    """A server that can be closed and opened again; time, chance and letters outlive it."""
+    """A server that can be closed and reopened; clock, random numbers and messages continue."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = StandingClock()
-        self.postbox = Postbox()
+        self.sender = RecordingSender()
         self._folder = folder
         self._lives = 0
         self._captcha: IssuedCaptcha[Any] | None = None
@@ -67,18 +67,18 @@ class InProcessServer:
             password_threads=1,
             test_profile=True,
         )
-        senders: dict[Any, Postbox] = {"sms": self.postbox, "email": self.postbox}
+        senders: dict[Any, RecordingSender] = {"sms": self.sender, "email": self.sender}
         outside = Environment(self.clock, self._chance, senders, self._show)
         self._held.enter_context(prepared_store(settings))
         self.server = self.run(_start(settings, outside))
 
     def reopen(self) -> None:
-        """Stops the server in order and starts it again on the same file."""
+        """Stop the server in order and restart it on the same file."""
         self._stop()
         self._open()
 
     def crash(self) -> None:
-        """Goes on from what lies on the disk at this moment, as after a kill."""
+        """Continue with the current files on disk, as after a kill."""
         old = self._folder / str(self._lives)
         self._lives += 1
         new = self._folder / str(self._lives)
@@ -89,7 +89,7 @@ class InProcessServer:
         self.reopen()
 
     def close(self) -> None:
-        """Ends everything and removes the files."""
+        """Stop everything and remove the files."""
         try:
             self._stop()
         finally:
@@ -98,28 +98,28 @@ class InProcessServer:
             shutil.rmtree(self._folder)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Runs something on the server's loop."""
+        """Run something on the server's loop."""
         return self._runner.run(work)
 
     def post(self, path: str, body: Mapping[str, object] | bytes = b"", token: str = "") -> Answer:
-        """POST to `/v1/<path>`."""
+        """Send a POST to `/v1/<path>`."""
         raw = json.dumps(body).encode() if isinstance(body, Mapping) else body
         return self.run(self._request("POST", f"/v1/{path}", raw, token))
 
     def get(self, path: str, token: str = "") -> Answer:
-        """GET `/v1/<path>`."""
+        """Send a GET to `/v1/<path>`."""
         return self.run(self._request("GET", f"/v1/{path}", b"", token))
 
     def solved(self) -> dict[str, object]:
-        """Return the two fields that carry a solved captcha."""
+        """Return the two fields of a solved captcha."""
         assert self.post("user/captcha").code == 1
         assert self._captcha is not None
         return {"code": self._captcha.answer, "id": self._captcha.id}
 
     def letters(self) -> list[Message]:
-        """What was sent since the last call."""
+        """Return the messages sent since the last call."""
         self.run(self.server.infrastructure.outbox_worker.drain())
-        letters, self.postbox.letters = self.postbox.letters, []
+        letters, self.sender.letters = self.sender.letters, []
         return letters
 
     def rows(self, sql: str) -> list[Row]:
@@ -159,12 +159,12 @@ class InProcessServer:
         self._captcha = captcha
 
     def _chance(self, purpose: str) -> RandomSource:
-        """Goes on where it was over a restart, or the same tokens would come again."""
+        """Continue the sequence after a restart, or the same tokens would come again."""
         return self._chances.setdefault(purpose, SeededRandomSource(purpose))
 
 
 async def _start(settings: Settings, outside: Environment) -> Server:
-    """Without its courier and its housekeeping: those move when the test says so."""
+    """Start without outbox worker and housekeeping: the test runs those."""
     server = await build_server(settings, outside)
     server.infrastructure.captcha_pool.start()
     server.infrastructure.slide_pool.start()

@@ -1,16 +1,16 @@
-"""What operators do, by the services that their commands stand on."""
+"""Operator actions, by the services behind the commands."""
 
 from hupan.domain.accounts import AccountDirectory, Bans
 from hupan.domain.coins import CoinChange, Coins
 from hupan.errors import AppError
 from hupan.model import CoinType
+from tests.model.coins import Line
 from tests.model.inprocess_server import InProcessServer
-from tests.model.purse import Line
 from tests.support.stores import STORES
 
 
 def ban(served: InProcessServer, who: str, until: int) -> int:
-    """Bans an account until a time, or with 0 lets it back in; the code of the answer."""
+    """Ban an account until a time, or unban with 0; return the code of the response."""
     parts = served.server.infrastructure
     bans = Bans(parts.database, parts.clock)
 
@@ -29,7 +29,7 @@ def ban(served: InProcessServer, who: str, until: int) -> int:
 
 
 def change_coins(served: InProcessServer, who: str, key: str, cents: int, typ: int) -> Line | int:
-    """Grant or take coins: return the line of the journal, or the code of the refusal."""
+    """Grant or take coins; return the journal entry, or the code of the refusal."""
     parts = served.server.infrastructure
 
     async def act() -> Line:
@@ -56,7 +56,7 @@ def assert_sound(served: InProcessServer) -> None:
 
 
 def assert_whole(served: InProcessServer) -> None:
-    """What is dear to look at: the file itself (security J7)."""
+    """Check the file itself, which is expensive (security J7)."""
     if STORES.engine == "postgres":
         return
     assert served.rows("PRAGMA integrity_check") == [("ok",)]

@@ -1,10 +1,10 @@
-"""Accounts and their sessions, as far as the wire shows them."""
+"""Accounts and their sessions, as visible on the wire."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.model.codes import Channel
-from tests.model.purse import Purse
+from tests.model.coins import CoinModel
 
 DAY = 86_400
 IDLE_DAYS = 30
@@ -23,10 +23,10 @@ class Person:
 
     Attributes:
         id: "" until the server returned it.
-        bound: number and address as they are shown.
-        doubted_until: of what was bound without proof: as long as that can be undone.
-        password: "" while none was set.
-        erase_at: when its data go, 0 unless it was cancelled.
+        bound: number and address in their displayed form.
+        doubted_until: end of the undo period of a contact bound without proof.
+        password: "" until one is set.
+        erase_at: time of the erasure, 0 unless cancelled.
     """
 
     id: str = ""
@@ -38,7 +38,7 @@ class Person:
     banned_until: int = 0
     erase_at: int = 0
     is_erased: bool = False
-    purse: Purse = field(default_factory=Purse)
+    coins: CoinModel = field(default_factory=CoinModel)
 
 
 @dataclass(eq=False)
@@ -47,8 +47,8 @@ class Visit:
 
     Attributes:
         used_day: of its last request.
-        proofs: until when it has proved to hold what is bound (security D2).
-        ending: how, "" while it lives; only `left` gets success when it signs out again (T5).
+        proofs: end of each proof of a bound contact (security D2).
+        ending: cause of the end, "" while it lives; only `left` may sign out again (T5).
     """
 
     token: str
@@ -61,10 +61,10 @@ class Visit:
     left_at: int = 0
 
     def is_alive(self, now: int) -> bool:
-        """Return whether it may be used (security T4)."""
+        """Return whether the session may be used (security T4)."""
         is_over = now >= self.signed_in_at + ABSOLUTE_SECONDS or self.idle_days(now) >= IDLE_DAYS
         return not self.ending and not is_over
 
     def idle_days(self, now: int) -> int:
-        """Days since its last use."""
+        """Return the days since its last use."""
         return day_of(now) - self.used_day

@@ -1,14 +1,14 @@
-"""The whole server in dictionaries: what wire.md and security.md promise, without the how.
+"""The whole server in dictionaries: what wire.md and security.md require.
 
-A method is one operation: it returns its result, or raises the failure that the client gets.
-Where the two pages leave the order of refusals open, decision 0012 has it.
+A method is one operation: it returns its result, or raises the error that the client gets.
+Decision 0012 defines the order of refusals where the two pages do not.
 """
 
 from hupan import errors
 from hupan.errors import AppError
 from tests.model.codes import Channel, Code, CodeBook, Target, shown, target
+from tests.model.coins import Line
 from tests.model.people import DAY, IDLE_DAYS, Person, Visit, day_of
-from tests.model.purse import Line
 
 FRESH_SECONDS = 15 * 60
 PROOF_SECONDS = 10 * 60
@@ -37,10 +37,10 @@ class World:
     """All accounts.
 
     Attributes:
-        owners: the account of each number and address; so none is shared (security J4).
-        visits: by token, every one that ever was.
-        notified: recipients of notices since this was last emptied, in the form that is compared.
-        ended: sessions that ended since this was last emptied.
+        owners: the account of each number and address, so none is shared (security J4).
+        visits: every session so far, by token.
+        notified: recipients of notices since the last reset, in normal form.
+        ended: sessions that ended since the last reset.
     """
 
     def __init__(self, now: int) -> None:
@@ -53,13 +53,13 @@ class World:
         self.ended: list[Visit] = []
 
     def pass_time(self, seconds: int) -> None:
-        """Moves on; never into the one day on which the hour of the last use would matter."""
+        """Advance the time; never into the one day on which the hour of the last use matters."""
         self.now += seconds
         while any(self._is_near_idle(visit) for visit in self.visits.values()):
             self.now += DAY
 
     def caller(self, token: str) -> Visit:
-        """Whose token this is; the request counts as use."""
+        """Return the session of a token; the request counts as use."""
         visit = self.visits.get(token)
         if visit is None or not visit.is_alive(self.now):
             raise Refused(errors.NotSignedIn)
@@ -78,19 +78,19 @@ class World:
         return not person.erase_at and person.banned_until <= self.now
 
     def request_code(self, typed: str, *, resets: bool) -> Code[Person]:
-        """Asks for a code, whose class what is known now decides (security D1)."""
+        """Request a code; the current state decides its class (security D1)."""
         to = target(typed)
         return self.codes.issue(to, self.owners.get(to), resets=resets, now=self.now)
 
     def address(self, owner: Person | None, typed: str) -> str:
-        """Where a code is sent: to what is bound, as it was bound, else as it was typed."""
+        """Return the recipient of a code: a bound contact as bound, else as typed."""
         to = target(typed)
         if owner is None or owner.erase_at:
             return shown(typed)
         return owner.bound[to.channel]
 
     def sign_in_by_code(self, phone: str, text: str) -> Person:
-        """Signs in; an unknown number becomes a new account."""
+        """Sign in; an unknown number becomes a new account."""
         to = target(phone)
         code = self._used(to, text)
         if code.owner is not self.owners.get(to):
@@ -98,14 +98,14 @@ class World:
         return self._let_in(code.owner or self._sign_up(to))
 
     def sign_in_by_password(self, email: str, password: str) -> Person:
-        """Signs in; one answer for all that may be wrong."""
+        """Sign in; every failure has the same response."""
         person = self.owners.get(target(email))
         if person is None or not person.password or person.password != password:
             raise Refused(errors.WrongEmailOrPassword)
         return self._let_in(person)
 
     def open(self, person: Person, device: str, token: str) -> None:
-        """Open a session: it replaces that of its device, and the oldest of many.
+        """Open a session: it replaces that of its device, and the oldest of too many.
 
         One without a device replaces none (wire.md 5).
         """
@@ -119,7 +119,7 @@ class World:
             self._notify(person.bound.get("email") or person.bound["sms"])
 
     def reset_password(self, email: str, text: str, password: str) -> None:
-        """Sets a password; every session and every live code ends (security P6)."""
+        """Set a password; every session and every live code ends (security P6)."""
         to = target(email)
         person = self._used(to, text).owner
         if person is None or person is not self.owners.get(to):
@@ -132,7 +132,7 @@ class World:
         self._notify(*person.bound.values())
 
     def bind(self, token: str, typed: str, text: str) -> None:
-        """Binds a first number or address, perhaps without proof of what was bound before."""
+        """Bind a first number or address, perhaps without proof of the older contact."""
         visit, to = self.caller(token), target(typed)
         person = visit.person
         if to.channel in person.bound:
@@ -143,7 +143,7 @@ class World:
         self._notify(*person.bound.values())
 
     def change(self, token: str, typed: str, text: str) -> None:
-        """Proves what is bound, or changes it once that was proved (security D2)."""
+        """Prove a bound contact, or change it after that (security D2)."""
         visit, to = self.caller(token), target(typed)
         person = visit.person
         old = person.bound.get(to.channel)
@@ -163,7 +163,7 @@ class World:
         self._notify(old, *person.bound.values())
 
     def cancel(self, token: str, typed: str, text: str) -> None:
-        """Cancels the account: its sessions end now, its data go later (security A7)."""
+        """Cancel the account: its sessions end now, its data is erased later (security A7)."""
         person, to = self.caller(token).person, target(typed)
         if self.owners.get(to) is not person:
             raise Refused(errors.WrongCode)
@@ -176,59 +176,59 @@ class World:
         self._notify(*person.bound.values())
 
     def sign_out(self, token: str) -> None:
-        """Ends the session; a second time is success as well (security T5)."""
+        """End the session; a repetition succeeds as well (security T5)."""
         visit = self.visits.get(token)
         if visit is None or visit.ending != "left":
             self._leave(self.caller(token))
 
     def end_device(self, token: str, device: str) -> None:
-        """Signs a device of the caller's out, perhaps the caller's own."""
+        """Sign out a device of the caller, perhaps the caller's own."""
         for visit in self.living(self.caller(token).person):
             if visit.device == device:
                 self._leave(visit)
 
     def rename(self, token: str, name: str) -> None:
-        """Changes the nickname; the first change is rewarded, once."""
+        """Change the nickname; the first change is rewarded, once."""
         person = self.caller(token).person
         if name != person.name and not person.is_renamed:
             person.is_renamed = True
-            person.purse.change("first-nickname", FIRST_NAME_CENTS, FIRST_NAME_TYP, self.now)
+            person.coins.change("first-nickname", FIRST_NAME_CENTS, FIRST_NAME_TYP, self.now)
         person.name = name
 
     def show(self, person: Person) -> Person:
-        """Return an account that everybody may see, as get-user does."""
+        """Return a visible account, as get-user does."""
         known = self.known(person)
         if known.banned_until > self.now:
             raise Refused(errors.Banned)
         return known
 
     def known(self, person: Person) -> Person:
-        """Return an account that others can find: a cancelled one cannot be found any more."""
+        """Return an account that others can find: a cancelled one cannot be found."""
         if person.erase_at:
             raise Refused(errors.UnknownUser)
         return person
 
     def changeable(self, person: Person) -> Person:
-        """Return an account that an operator can change; a cancelled one is refused as such."""
+        """Return an account that an operator can change; a cancelled one is refused."""
         if person.erase_at and not person.is_erased:
             raise Refused(errors.AccountCancelled)
         return self.known(person)
 
     def ban(self, person: Person, until: int) -> None:
-        """An operator's ban, or with 0 the end of one."""
+        """Ban as an operator, or unban with 0."""
         self.changeable(person).banned_until = until
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
         """Grant or take coins."""
-        line = self.changeable(person).purse.change(key, cents, typ, self.now)
+        line = self.changeable(person).coins.change(key, cents, typ, self.now)
         if not isinstance(line, Line):
             raise Refused(line)
         return line
 
     def purge_expired(self) -> None:
-        """What housekeeping changes: data go, their targets are free, old answers are forgotten."""
+        """Apply housekeeping: erase data, free targets, forget old results."""
         for person in self.people:
-            person.purse.forget_refusals(self.now)
+            person.coins.forget_refusals(self.now)
             if person.erase_at and self.now >= person.erase_at and not person.is_erased:
                 person.is_erased = True
                 for to in map(target, person.bound.values()):
@@ -269,13 +269,13 @@ class World:
         return self.now < visit.signed_in_at + FRESH_SECONDS
 
     def _vouches(self, visit: Visit, older: Channel) -> bool:
-        """Return whether the caller of a second binding holds the first contact."""
+        """Return whether the caller of a second binding has proved the first contact."""
         if self.now < visit.person.doubted_until.get(older, 0):
             return False
         return self._is_fresh(visit) or self._has_proved(visit, older)
 
     def _refuse_doubted(self, person: Person, channel: Channel) -> None:
-        """What was bound without proof vouches for nothing (decision 0012)."""
+        """Refuse a proof by a contact that was bound without proof (decision 0012)."""
         if self.now < person.doubted_until.get(channel, 0):
             raise Refused(errors.OlderProofNeeded)
 
@@ -284,7 +284,7 @@ class World:
             raise Refused(errors.WrongCode)
 
     def _take(self, person: Person, typed: str, text: str) -> None:
-        """Makes a target a person's by a code of class NEW; what it replaces is free at once."""
+        """Bind a target with a code of class NEW; the replaced one is free at once."""
         to = target(typed)
         code = self._used(to, text)
         if to in self.owners and not code.resets:
@@ -300,7 +300,7 @@ class World:
         self._forget_proofs(person, to.channel)
 
     def _forget_proofs(self, person: Person, channel: Channel) -> None:
-        """A proof was of the old target."""
+        """Forget the proof of the old target."""
         for visit in self.visits.values():
             if visit.person is person:
                 visit.proofs.pop(channel, None)

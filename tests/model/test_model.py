@@ -1,4 +1,4 @@
-"""Any sequence of operations gets the answers of a model in memory (security R24, J1-J6)."""
+"""Any sequence of operations gives the results of a model in memory (security R24, J1-J6)."""
 
 import os
 from collections import Counter
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 
 OPERATIONS = 10_000
 SECONDS_TO_SHRINK = 600
-"""A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
+"""A run takes some seconds; hypothesis searches up to five minutes for the shortest failing one."""
 SEED = "HUPAN_MODEL_SEED"
-"""Names the environment's variable that plays another run; the seed is printed with a failure."""
+"""The environment variable that selects another run; a failure prints its seed."""
 DEFAULT_SEED = "by the lake"
-"""What the suite plays, so that a run that was green stays green; others are for looking around."""
+"""The seed of the suite, so that its result is repeatable; other seeds explore."""
 ROUNDS = 13
-# From its eleventh sequence on hypothesis mostly varies what it played before, which finds nothing
-# new here: so it restarts after nine.
+# From its eleventh sequence on hypothesis mostly varies earlier ones, which finds nothing new
+# here: so it restarts after nine.
 QUICK = settings(
     max_examples=9,
     stateful_step_count=20,
@@ -58,7 +58,7 @@ SOMETIMES = [
     ("tidy", 1),
     ("reopen", 1),
 ]
-"""What a run must have met, or it tested less than it says."""
+"""The results that a run must include, or it tested less than it claims."""
 SOMEWHERE = {
     errors.Banned.code,
     errors.AccountCancelled.code,
@@ -69,11 +69,11 @@ SOMEWHERE = {
 }
 """As above, after any operations."""
 LOOKS = ("user/info", "user/get-user")
-"""What the machine asks to compare; it does not count as an operation."""
+"""The calls that compare; they do not count as operations."""
 
 
 def run(folder: Path, how: settings, rounds: int) -> Seen:
-    """Lets hypothesis play; what was done, and what was answered."""
+    """Run hypothesis; return the operations and the results."""
     chosen = os.environ.get(SEED, DEFAULT_SEED)
     print(f"again with {SEED}={chosen}")  # noqa: T201 - pytest shows it when the test fails
     seen: Seen = Counter()
@@ -90,7 +90,7 @@ def run(folder: Path, how: settings, rounds: int) -> Seen:
 
 @pytest.mark.timeout(SECONDS_TO_SHRINK)
 def test_some_operations(tmp_path: Path) -> None:
-    """A few short sequences get the model's answers."""
+    """A few short sequences give the model's results."""
     assert run(tmp_path, QUICK, 1).total() > 100
 
 
@@ -98,7 +98,7 @@ def test_some_operations(tmp_path: Path) -> None:
 @pytest.mark.postgres_soak
 @pytest.mark.timeout(SECONDS_TO_SHRINK)
 def test_ten_thousand_operations(tmp_path: Path) -> None:
-    """Ten thousand operations get the model's answers, every kind of them among the answers."""
+    """Ten thousand operations give the model's results, with every kind of result."""
     seen = run(tmp_path, WHOLE, ROUNDS)
     assert sum(times for (what, _), times in seen.items() if what not in LOOKS) >= OPERATIONS
     assert [met for met in SOMETIMES if met not in seen] == []

@@ -13,19 +13,19 @@ from tools.packages.image import build_image
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Debian package."""
+    """Return the Debian package."""
     return build_deb(tmp_path_factory.mktemp("deb"))
 
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The image."""
+    """Return the image."""
     return Image(build_image(tmp_path_factory.mktemp("oci")))
 
 
 @pytest.fixture(scope="session")
 def root(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return the files of the image, which are read-only."""
+    """Yield the files of the image, which are read-only."""
     unpacked = tmp_path_factory.mktemp("image") / "root"
     image.unpack(unpacked)
     yield unpacked

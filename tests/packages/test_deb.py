@@ -1,4 +1,4 @@
-"""The Debian package on fresh machines: installed, set up, upgraded, purged; and a day with it."""
+"""The Debian package on fresh machines: installation, setup, upgrade, purge; and a day with it."""
 
 import stat
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ WANTED = "etc/systemd/system/multi-user.target.wants/hupan.service"
 
 @contextmanager
 def machine_with(package: Path, folder: Path) -> Iterator[Machine]:
-    """A fresh machine with the package, removed at the end: it is large."""
+    """Yield a fresh machine with the package; remove it at the end, as it is large."""
     made = Machine(folder)
     try:
         made.install(package)
@@ -34,18 +34,18 @@ def machine_with(package: Path, folder: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def machine(tmp_path: Path, package: Path) -> Iterator[Machine]:
-    """A fresh machine with the package."""
+    """Yield a fresh machine with the package."""
     with machine_with(package, tmp_path / "machine") as made:
         yield made
 
 
 def mode(status: object) -> int:
-    """The permissions alone."""
+    """Return only the permissions."""
     return stat.S_IMODE(getattr(status, "st_mode", 0))
 
 
 def test_installation(machine: Machine) -> None:
-    """L3: a user without a shell, private folders, and a file that the service alone may read."""
+    """L3: a user without a shell, private folders, and a file that only the service can read."""
     uid, shell = machine.user()
     assert shell == "/usr/sbin/nologin"
     config, data = machine.status_of(CONFIG), machine.status_of(str(DATA))
@@ -77,14 +77,14 @@ def test_upgrade_and_purge(machine: Machine, package: Path, tmp_path: Path) -> N
 
 
 def test_a_disabled_service_stays_disabled(machine: Machine, package: Path, tmp_path: Path) -> None:
-    """An upgrade does not start what an operator has turned off."""
-    (machine.root / WANTED).unlink()  # what `systemctl disable` does
+    """An upgrade does not start a service that an operator has disabled."""
+    (machine.root / WANTED).unlink()  # as `systemctl disable` does
     machine.install(with_version(package, "9.0.0", tmp_path))
     assert not (machine.root / WANTED).is_symlink()
 
 
 def test_a_day(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R20: set up, serve, sign up, back up, lose the machine, restore on another: all there."""
+    """R20: set up, serve, sign up, back up, lose the machine, restore on another: all is there."""
     with (
         machine_with(package, tmp_path / "one") as one,
         machine_with(package, tmp_path / "other") as other,

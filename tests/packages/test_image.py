@@ -1,4 +1,4 @@
-"""The OCI image, run by runc: any user, a root that cannot be written, one volume; and a day."""
+"""The OCI image, run by runc: any user, a read-only root, one volume; and a day with it."""
 
 import random
 import stat
@@ -28,18 +28,18 @@ for path in sorted(pathlib.Path("/usr/lib/hupan").rglob("*.so")):
 
 
 def any_user() -> int:
-    """A user that the image does not know."""
+    """Return a user id that the image does not know."""
     return random.randrange(100_000, 2**31)  # noqa: S311  any of them
 
 
 @pytest.fixture
 def host(image: Image, root: Path, tmp_path: Path) -> ContainerHost:
-    """A machine on which nothing ran yet."""
+    """Return a machine without containers."""
     return ContainerHost(image, root, tmp_path / "host", any_user())
 
 
 def test_what_is_in_it(image: Image, root: Path) -> None:
-    """L3: an unprivileged user, neither shell nor package manager, nothing that only root reads."""
+    """L3: an unprivileged user, neither shell nor package manager, no file for root only."""
     assert image.layer["size"] <= MOST_BYTES
     assert image.config["User"] == f"{UID}:0"
     assert image.config["Labels"]["org.opencontainers.image.version"] == __version__
@@ -55,19 +55,19 @@ def test_what_is_in_it(image: Image, root: Path) -> None:
 
 
 def test_every_compiled_library_finds_its_own(host: ContainerHost) -> None:
-    """Nothing is missing that only another machine of Debian has."""
+    """No library of the build machine is missing."""
     assert host.run("/usr/lib/hupan/bin/python3", "-c", LOAD_ALL) == ""
     host.run("/usr/lib/hupan/bin/python3", "-c", "import ssl, uuid, zoneinfo, bz2, lzma, ctypes")
 
 
 def test_it_trusts_public_authorities(host: ContainerHost) -> None:
-    """L6: senders and buckets are checked against Debian's list."""
+    """L6: senders and buckets are verified with Debian's list."""
     counted = "import ssl; print(len(ssl.create_default_context().get_ca_certs()))"
     assert int(host.run("/usr/lib/hupan/bin/python3", "-c", counted)) > 100
 
 
 def test_it_serves(host: ContainerHost) -> None:
-    """R20: the image as it is serves; what it stored is there for the next container."""
+    """R20: the image serves without changes; the next container has its data."""
     with host.serve() as server, WireClient(server) as client:
         token = sign_in_all(host, server, client, [PHONE])[PHONE]
         account = client.own_info(token).pb_data.text(1)
@@ -81,7 +81,7 @@ def test_it_serves(host: ContainerHost) -> None:
 
 
 def test_a_start_that_is_ended(host: ContainerHost) -> None:
-    """A crash loses nothing that was acknowledged, in a container neither."""
+    """A crash loses no acknowledged write, in a container either."""
     with host.serve() as server, WireClient(server) as client:
         token = sign_in_all(host, server, client, [PHONE])[PHONE]
         server.kill()
@@ -90,7 +90,7 @@ def test_a_start_that_is_ended(host: ContainerHost) -> None:
 
 
 def test_a_day(image: Image, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R20: the day of the Debian package, with containers; each machine has another user."""
+    """R20: the same as for the Debian package; each machine has another user."""
     one, other = (
         ContainerHost(image, root, tmp_path / name, any_user()) for name in ("one", "other")
     )
@@ -98,7 +98,7 @@ def test_a_day(image: Image, root: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_same_image_twice(image: Image, tmp_path: Path) -> None:
-    """L5: the same checkout and the same packages of Debian result in the same digest."""
+    """L5: the same checkout and the same Debian packages give the same digest."""
     again = Image(build_image(tmp_path))
     assert again.digest == image.digest
     assert again.archive.read_bytes() == image.archive.read_bytes()

@@ -1,4 +1,4 @@
-"""docs/install.md: each command that installs does what the page says, in the order of the page."""
+"""docs/install.md: each installing command does what the page says, in its order."""
 
 import json
 import re
@@ -35,7 +35,7 @@ HOUSE = "/opt/hupan/bin"
 
 
 def commands(heading: str) -> list[str]:
-    """The commands below a heading that need a machine of their own."""
+    """Return the commands below a heading that need a separate machine."""
     section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     (text,) = (part for part in section if part.startswith(f"{heading}\n"))
     blocks = re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
@@ -43,17 +43,17 @@ def commands(heading: str) -> list[str]:
 
 
 def run_line(machine: Machine, line: str, environment: Mapping[str, str] | None = None) -> str:
-    """Run a line of the page in a folder that has what it names."""
+    """Run a line of the page in a folder with the files it names."""
     return machine.run("sh", "-c", f"cd /srv && {line}", environment=environment, answers=ANSWERS)
 
 
 def test_debian(package: Path, tmp_path: Path) -> None:
-    """R20: the package is installed by its page; what systemd would start is the unit's command."""
+    """R20: the package installs by its page; systemd would start the unit's command."""
     machine = Machine(tmp_path / "machine")
     try:
         (machine.root / "srv/dist").mkdir()
         shutil.copy(package, machine.root / "srv/dist")
-        stub = machine.root / "usr/bin/systemctl"  # nothing is booted here
+        stub = machine.root / "usr/bin/systemctl"  # systemd does not run here
         stub.write_text('#!/bin/sh\necho "$@" >/srv/asked\n', "utf-8")
         stub.chmod(0o755)
         for line in commands("Debian 12"):
@@ -67,7 +67,7 @@ def test_debian(package: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine with Python's tools, the built packages, and the libraries in place of an index."""
+    """Yield a machine with Python's tools, the packages, and libraries instead of an index."""
     machine = Machine(tmp_path_factory.mktemp("python") / "machine", "python3-venv", "pipx")
     srv = machine.root / "srv"
     try:
@@ -94,7 +94,7 @@ FROM_FOLDER = {
 
 
 def test_wheel_and_sdist(python_machine: Machine) -> None:
-    """R13, R20: installed by the page, replaced by what the sdist builds, removed; data stays."""
+    """R13, R20: install by the page, replace by the sdist's build, remove; data stays."""
     machine = python_machine
     lines = [line for line in commands("From a wheel") if HOUSE.rpartition("/")[0] in line]
     assert [line.split()[0].rpartition("/")[2] for line in lines] == [
@@ -116,7 +116,7 @@ def test_wheel_and_sdist(python_machine: Machine) -> None:
 
 @pytest.mark.parametrize("tool", ["pipx", "uv"])
 def test_tools(python_machine: Machine, tool: str) -> None:
-    """R20: a command of one's own; it can be removed."""
+    """R20: the tool has its own command, and can be removed."""
     (line,) = (line for line in commands("From a wheel") if line.startswith(tool))
     environment = {**FROM_FOLDER, "HOME": f"/root/{tool}"}
     run_line(python_machine, line, environment)
@@ -128,7 +128,7 @@ def test_tools(python_machine: Machine, tool: str) -> None:
 
 
 class Podman:
-    """podman with separate storage, within the limits of the process that runs the tests."""
+    """podman with its own storage, within the limits of the test process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -169,13 +169,13 @@ class Podman:
 
     @property
     def keys(self) -> Path:
-        """The folder with the secret key of the server."""
+        """Return the folder with the secret key of the server."""
         (volume,) = json.loads(self.run("volume", "inspect", "hupan"))
         return Path(volume["Mountpoint"]) / "data"
 
 
 class PublishedServer(Server):
-    """The server in the container that a command of the page has started."""
+    """The server in the container that a command of the page started."""
 
     def __init__(self, podman: Podman) -> None:
         super().__init__("serve")
@@ -195,7 +195,7 @@ class PublishedServer(Server):
 
 @pytest.fixture
 def podman(image: Image) -> Iterator[Podman]:
-    """Return Podman next to the archive of the page, on a short path: it makes sockets there."""
+    """Yield Podman next to the archive of the page, on a short path for its sockets."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-podman-", dir=DISK))
     (folder / "dist").mkdir()
     shutil.copy(image.archive, folder / "dist")
@@ -230,7 +230,7 @@ def test_container(podman: Podman) -> None:
 
 
 def use(podman: Podman) -> None:
-    """Sign in to the container that was started."""
+    """Sign in to the started container."""
     server = PublishedServer(podman)
     server.start()
     with WireClient(server) as client:

@@ -1,4 +1,4 @@
-"""What the packages are made of, but for the server itself: seconds, and no program but dpkg."""
+"""The content of the packages without the server: takes seconds, and only needs dpkg."""
 
 import json
 import os
@@ -23,13 +23,13 @@ needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg
 
 
 def mode(path: Path) -> int:
-    """The permissions of a file."""
+    """Return the permissions of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.fixture
 def bare_package(tmp_path: Path) -> Path:
-    """The Debian package without the server."""
+    """Return the Debian package without the server."""
     root, file = tmp_path / "root", tmp_path / "hupan.deb"
     previous = os.umask(0o022)
     root.mkdir()
@@ -41,7 +41,7 @@ def bare_package(tmp_path: Path) -> Path:
 
 @needs_dpkg
 def test_fields_of_the_debian_package(bare_package: Path) -> None:
-    """L5: it needs the Python for which its libraries are built, and what these link against."""
+    """L5: it depends on the Python of its libraries, and on what these link against."""
     fields = dict(
         line.split(": ", 1)
         for line in run("dpkg-deb", "--field", bare_package).splitlines()
@@ -55,7 +55,7 @@ def test_fields_of_the_debian_package(bare_package: Path) -> None:
 
 @needs_dpkg
 def test_files_of_the_debian_package(bare_package: Path, tmp_path: Path) -> None:
-    """L3: settings for root and the service alone, kept by dpkg; scripts that a shell reads."""
+    """L3: settings only for root and the service, kept by dpkg; scripts that a shell can parse."""
     root = tmp_path / "unpacked"
     run("dpkg-deb", "--raw-extract", bare_package, root)
     kept = (root / "DEBIAN/conffiles").read_text("utf-8").split()
@@ -74,7 +74,7 @@ def test_files_of_the_debian_package(bare_package: Path, tmp_path: Path) -> None
 
 
 def configured() -> dict[str, list[str]]:
-    """The options of the image's configuration, by their names."""
+    """Return the options of the image's configuration, by name."""
     options = iter(image.config_options("1.2.3", CREATED))
     found: dict[str, list[str]] = {}
     for name in options:
@@ -83,7 +83,7 @@ def configured() -> dict[str, list[str]]:
 
 
 def test_configuration_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """L3: no root, one volume, and settings of which none is unknown or secret."""
+    """L3: no root, one volume, and no unknown or secret setting."""
     monkeypatch.chdir(tmp_path)
     found = configured()
     (user,) = found["--user"]
@@ -96,7 +96,7 @@ def test_configuration_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     loaded = load_with_sources({}, environment).settings
     (volume,) = found["--volume"]
     assert loaded.data_dir.is_relative_to(volume)
-    assert loaded.data_dir != Path(volume)  # which the group may write
+    assert loaded.data_dir != Path(volume)  # the group may write the volume
     assert found["--port"] == [f"{loaded.port}/tcp"]
     own = {name for name in SETTINGS if getattr(loaded, name) != SETTINGS[name].default}
     assert own == {"host", "data_dir"}
@@ -106,7 +106,7 @@ def test_configuration_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_folders_of_the_image(tmp_path: Path) -> None:
-    """L3: any user with group 0 may write the volume, and none anything that stays besides."""
+    """L3: any user with group 0 may write the volume, and no permanent folder."""
     image.lay_out(tmp_path)
     assert mode(tmp_path / image.VOLUME.lstrip("/")) == 0o770
     assert mode(tmp_path / "tmp") == 0o1777
@@ -118,7 +118,7 @@ def test_folders_of_the_image(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is built unless all that was asked for can be."""
+    """Nothing is built unless every requested package can be."""
     built: list[str] = []
     kinds = {
         "python": (lambda: built.append("python"), ()),

@@ -1,4 +1,4 @@
-"""Every route that takes a code takes it from the same budget of guesses (security C5, E5)."""
+"""All routes that accept a code share one limit of guesses (security C5, E5)."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -43,7 +43,7 @@ CALLS: dict[str, tuple[str, Call]] = {
 
 
 async def guess_wrong(world: World, address: str, call: Callable[[str], Awaitable[None]]) -> None:
-    """Guess ten times, five at each of two codes: a resend never refills the budget."""
+    """Guess ten times, five at each of two codes: a resend never resets the limit."""
     for _ in range(2):
         code = await world.code(address)
         for step in range(1, 6):
@@ -53,7 +53,7 @@ async def guess_wrong(world: World, address: str, call: Callable[[str], Awaitabl
 
 @pytest.mark.parametrize("name", CALLS)
 async def test_ten_wrong_guesses_an_hour(tmp_path: Path, name: str) -> None:
-    """After ten wrong guesses over two codes the right third code is refused for an hour."""
+    """After ten wrong guesses at two codes the right third one is refused for an hour."""
     address, call = CALLS[name]
 
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
@@ -74,7 +74,7 @@ async def test_ten_wrong_guesses_an_hour(tmp_path: Path, name: str) -> None:
 
 
 async def test_strangers_do_not_lock_the_owner_out(tmp_path: Path) -> None:
-    """Guesses from another account leave the owner's device its budget (C5)."""
+    """Guesses of another account leave the limit of the owner's device unused (C5)."""
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
         owner = await world.account(phone=OWN_PHONE)
         session = await world.session(owner.id)
@@ -91,7 +91,7 @@ async def test_strangers_do_not_lock_the_owner_out(tmp_path: Path) -> None:
 
 
 async def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
-    """After a reset the owner signs in with the new password, in spite of wrong attempts."""
+    """After a reset the owner signs in with the new password, despite wrong attempts."""
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
         await world.account(email=OWN_EMAIL)
         counted = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, ?2, 20, ?3)"
@@ -108,12 +108,12 @@ SUBJECTS = "SELECT subject FROM tallies ORDER BY subject"
 
 
 async def count(subject: str, tx: Transaction) -> None:
-    """Fill a tally."""
+    """Fill a counter."""
     await try_increment(tx, subject, Limit("any", 20, HOUR), NOW)
 
 
 async def count_against(world: World, *addresses: str) -> None:
-    """Fill every tally of some targets: of tries on two devices, and of messages."""
+    """Fill every counter of some targets: attempts on two devices, and messages."""
     for address in addresses:
         channel = "email" if "@" in address else "sms"
         tries = [f"{channel}:{address}:", f"{channel}:{address}:ab"]
@@ -126,7 +126,7 @@ async def count_against(world: World, *addresses: str) -> None:
 @pytest.mark.parametrize("how", ["change", "undo"])
 @pytest.mark.parametrize("old", [OWN_PHONE, OWN_EMAIL])
 async def test_a_target_that_leaves_takes_no_lock_along(tmp_path: Path, how: str, old: str) -> None:
-    """Its next owner starts with every guess; what was sent to it still counts (security A4)."""
+    """Its next owner starts with all attempts; messages sent to it still count (security A4)."""
     new = FREE_EMAIL if "@" in old else FREE_PHONE
 
     async def change(world: World, session: Session, to: str) -> None:

@@ -1,4 +1,4 @@
-"""Alarms: what many requests say together (security C6, C12)."""
+"""Alerts about many requests together (security C6, C12)."""
 
 import logging
 
@@ -18,7 +18,7 @@ HOUR = 3600
 
 
 class DetectorHarness:
-    """A watch, what it counts, and its clock."""
+    """A detector, its counters and its clock."""
 
     def __init__(self, wrong_percent: int = 50, used_percent: int = 20) -> None:
         self.clock = StandingClock()
@@ -29,19 +29,19 @@ class DetectorHarness:
         )
 
     def rung(self, alarm: str) -> int:
-        """How often an alarm rang."""
+        """Return how often an alert was raised."""
         return self.metric_counters.counts_by_labels("alarms").get((alarm,), 0)
 
     def record_attempt(self, wrong: int, right: int) -> None:
-        """Guesses, the wrong ones last."""
+        """Record guesses, the wrong ones last."""
         for _ in range(right):
             self.detector.record_attempt(is_wrong=False)
         for _ in range(wrong):
             self.detector.record_attempt(is_wrong=True)
 
 
-def test_more_than_half_of_a_thousand_wrong_ring() -> None:
-    """500 wrong ones of the last 1,000 ring nothing, 501 do (security C6)."""
+def test_more_than_half_of_a_thousand_wrong_raise_an_alert() -> None:
+    """500 wrong ones of the last 1,000 raise no alert, 501 do (security C6)."""
     watched = DetectorHarness()
     watched.record_attempt(wrong=500, right=500)
     assert watched.rung("wrong-tries") == 0
@@ -49,8 +49,8 @@ def test_more_than_half_of_a_thousand_wrong_ring() -> None:
     assert watched.rung("wrong-tries") == 1
 
 
-def test_the_first_tries_of_a_server_ring_nothing() -> None:
-    """A share of fewer than 1,000 says nothing."""
+def test_the_first_attempts_of_a_server_raise_no_alert() -> None:
+    """The share of fewer than 1,000 is ignored."""
     watched = DetectorHarness()
     watched.record_attempt(wrong=ATTEMPT_WINDOW - 1, right=0)
     assert watched.rung("wrong-tries") == 0
@@ -63,13 +63,13 @@ def test_old_tries_are_forgotten() -> None:
     rung = watched.rung("wrong-tries")
     watched.record_attempt(wrong=0, right=1000)
     calm = watched.rung("wrong-tries")
-    assert rung < calm  # for it was still loud while the wrong ones went
+    assert rung < calm  # because it still counted while the wrong ones came
     watched.record_attempt(wrong=500, right=0)
     assert watched.rung("wrong-tries") == calm
 
 
 async def test_unused_codes_raise_an_alarm() -> None:
-    """Fewer than a fifth of an hour's codes used: the alarm of toll fraud (security C12)."""
+    """Fewer than a fifth of an hour's codes used: the alert of toll fraud (security C12)."""
     watched = DetectorHarness()
     for used, expected in ((MIN_CODES_PER_HOUR // 5, 0), (MIN_CODES_PER_HOUR // 5 - 1, 1)):
         for _ in range(MIN_CODES_PER_HOUR):
@@ -81,8 +81,8 @@ async def test_unused_codes_raise_an_alarm() -> None:
         assert watched.rung("unused-codes") == expected
 
 
-def test_a_few_unused_codes_ring_nothing() -> None:
-    """Fewer than fifty in an hour say nothing."""
+def test_a_few_unused_codes_raise_no_alert() -> None:
+    """Fewer than fifty in an hour raise no alert."""
     watched = DetectorHarness()
     for _ in range(MIN_CODES_PER_HOUR - 1):
         watched.detector.record_code_request()
@@ -92,7 +92,7 @@ def test_a_few_unused_codes_ring_nothing() -> None:
 
 
 def test_alarms_can_be_switched_off() -> None:
-    """0 percent is no alarm."""
+    """0 percent disables the alert."""
     watched = DetectorHarness(wrong_percent=0, used_percent=0)
     watched.record_attempt(wrong=2 * ATTEMPT_WINDOW, right=0)
     for _ in range(MIN_CODES_PER_HOUR):
@@ -103,7 +103,7 @@ def test_alarms_can_be_switched_off() -> None:
 
 
 def test_an_alarm_has_a_line_each_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:
-    """However often it rings; each ring is counted (security L2)."""
+    """Each alert is counted, but logged at most every ten minutes (security L2)."""
     watched = DetectorHarness()
     with caplog.at_level(logging.WARNING, "hupan.alarm"):
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Targets that are tested with: no limit of their own, for a time, and no other favour (C3, C5)."""
+"""Test targets: no limit of their own, for a time, and no other exception (C3, C5)."""
 
 from pathlib import Path
 
@@ -40,13 +40,13 @@ def settings(*exempt: str, until: str = UNTIL) -> Settings:
 
 
 def exempt(*texts: str, until: str = UNTIL) -> Exemption:
-    """What a server with such targets passes over."""
+    """Return the exemption of a server with such targets."""
     its = settings(*texts, until=until)
     return make_exemption(its, make_contact_parser(its))
 
 
 async def times_taken(world: World, limiter: StoredLimiter, subject: str, now: int) -> int:
-    """How many of three events pass a limit of one."""
+    """Return how many of three events pass a limit of one."""
 
     async def change(tx: Transaction) -> int:
         return sum([await limiter.take(tx, subject, ONCE, now) for _ in range(3)])
@@ -70,7 +70,7 @@ async def times_taken(world: World, limiter: StoredLimiter, subject: str, now: i
     ],
 )
 async def test_what_is_not_counted(tmp_path: Path, subject: str, taken: int) -> None:
-    """Sends and tries of the targets alone, until the end; the server's limits hold (C11)."""
+    """Only sends and attempts of the targets, until the end; the server's limits apply (C11)."""
     limiter = StoredLimiter(enabled=True, exemption=exempt(PHONE, EMAIL))
     async with open_world(tmp_path / "hupan.db") as world:
         before = await times_taken(world, limiter, subject, ENDS_AT - 1)
@@ -103,7 +103,7 @@ async def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
 
 
 def test_without_an_end_nothing_is_exempt() -> None:
-    """And a server says so when it starts, in both languages."""
+    """A server reports that when it starts, in both languages."""
     its = settings(PHONE, until="")
     assert not make_exemption(its, make_contact_parser(its)).covers(sends_key("sms", PHONE), 0)
     (line,) = exemption_lines(its, ENDS_AT)
@@ -112,7 +112,7 @@ def test_without_an_end_nothing_is_exempt() -> None:
 
 
 def test_an_end_that_is_past_is_reported() -> None:
-    """The server starts all the same: an expired exemption is no reason to stop."""
+    """The server starts anyway: an expired exemption is no reason to stop."""
     its = settings(PHONE)
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT - 1)] == [True]
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT)] == [False]
@@ -138,14 +138,14 @@ def test_what_is_in_force_is_shown_masked() -> None:
     ],
 )
 def test_a_target_may_be_pasted(written: str, subject: str) -> None:
-    """The setting takes numbers and addresses as they are copied (wire.md 5)."""
+    """The setting accepts numbers and addresses in any pasted form (wire.md 5)."""
     loaded = CONTACT_ADDRESSES.parse(written)
     assert isinstance(loaded, tuple)
     assert subject in exempt(*loaded).key_prefixes
 
 
 def test_words_are_no_targets() -> None:
-    """What is neither a number nor an address is refused when it is set."""
+    """A value that is neither a number nor an address is refused."""
     for written in ("hello world", "1390000000a", "138,0013", "-" * 61):
         with pytest.raises(ValueError, match=r".*"):
             CONTACT_ADDRESSES.parse(written)

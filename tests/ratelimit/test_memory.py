@@ -1,4 +1,4 @@
-"""Limits that are counted in memory, of fixed size (security C6, C10, E4)."""
+"""Limits that are counted in memory of fixed size (security C6, C10, E4)."""
 
 import asyncio
 import secrets
@@ -22,12 +22,12 @@ from tests.support.world import StandingClock
 pytestmark = pytest.mark.one_engine
 
 MINUTE = 60
-NOW = 1_700_000_040  # a full minute
+NOW = 1_700_000_040  # the start of a minute
 LIMIT = Limit("looks", 5, MINUTE)
 
 
 def taken(flood: WindowCounter, key: str, times: int, now: int = NOW) -> int:
-    """How many of some events passed."""
+    """Return how many of some events passed."""
     return sum(flood.take(key, now) is None for _ in range(times))
 
 
@@ -58,7 +58,7 @@ def test_no_crowd_of_keys_starts_one_over() -> None:
 
 
 def test_limits_of_several_windows_hold_together() -> None:
-    """Five a minute and seven an hour; the one that was reached is named."""
+    """With five a minute and seven an hour, the refusal names the limit that was reached."""
     hour = Limit("an hour's", 7, 60 * MINUTE)
     flood = WindowCounter(LIMIT, hour)
     assert [flood.take("a", NOW) for _ in range(6)] == [None] * 5 + [LIMIT]
@@ -66,7 +66,7 @@ def test_limits_of_several_windows_hold_together() -> None:
 
 
 def test_no_limit_lets_everything_pass() -> None:
-    """A limit that is off is not there."""
+    """A disabled limit refuses nothing."""
     assert taken(WindowCounter(), "a", 1000) == 1000
 
 
@@ -79,14 +79,14 @@ def test_memory_does_not_grow_with_keys() -> None:
 
 
 def test_a_crowd_causes_hardly_any_wrong_refusal() -> None:
-    """Of ten thousand keys at a third of their limit hardly one meets it."""
+    """Of ten thousand keys at a third of their limit hardly any is refused."""
     flood = WindowCounter(Limit("looks", 15, MINUTE))
     refused = sum(5 - taken(flood, secrets.token_hex(8), 5) for _ in range(10_000))
-    assert refused < 50  # a thousandth; most often none
+    assert refused < 50  # a thousandth; usually none
 
 
 def test_forgetting_one_key() -> None:
-    """A reset key is let in again, and others keep their counters."""
+    """A reset key may pass again, and others keep their counters."""
     flood = WindowCounter(LIMIT)
     taken(flood, "a", 5)
     taken(flood, "b", 5)
@@ -96,7 +96,7 @@ def test_forgetting_one_key() -> None:
 
 
 def test_what_is_under_way_counts_until_it_has_ended() -> None:
-    """Of a hundred tries at once no more are let in than would be allowed to fail (R11)."""
+    """Of a hundred concurrent attempts only as many start as may fail (R11)."""
     held = InFlightLimit(LIMIT)
     assert [held.try_enter("a", NOW) for _ in range(100)].count(True) == 5
     for _ in range(3):
@@ -109,7 +109,7 @@ def test_what_is_under_way_counts_until_it_has_ended() -> None:
 
 
 async def test_an_attempt_waits_for_others_in_flight() -> None:
-    """Right attempts make room, wrong ones do not, and each wait ends (C6, X11)."""
+    """Right attempts free a slot, wrong ones do not, and each wait ends (C6, X11)."""
 
     async def scenario(*, wrong: bool) -> list[bool]:
         held, clock = InFlightLimit(LIMIT), StandingClock()
@@ -128,7 +128,7 @@ async def test_an_attempt_waits_for_others_in_flight() -> None:
 
 
 async def test_an_attempt_behind_one_that_hangs_is_refused_and_forgotten() -> None:
-    """A waiting attempt ends after its time, and when its client is gone (C6)."""
+    """A waiting attempt ends after its timeout, and when its client disconnects (C6)."""
     held, clock = (
         InFlightLimit(Limit("tries", 1, MINUTE), max_wait_seconds=0.01),
         StandingClock(),
@@ -144,7 +144,7 @@ async def test_an_attempt_behind_one_that_hangs_is_refused_and_forgotten() -> No
 
 
 def test_nothing_is_kept_of_requests_that_ended() -> None:
-    """Only requests in flight are kept by name."""
+    """Only requests in flight are stored by key."""
     held = InFlightLimit(LIMIT)
     for number in range(1000):
         held.try_enter(str(number), NOW)
@@ -164,7 +164,7 @@ def test_nothing_is_kept_of_requests_that_ended() -> None:
 def test_what_an_address_is_counted_under(
     address: str, host: str, block: str, network: str
 ) -> None:
-    """One address of IPv4, a /64 of IPv6, and the network around it (security C6, C11, E4)."""
+    """The keys are an IPv4 address, an IPv6 /64, and the surrounding network (C6, C11, E4)."""
     origin = origin_from_address(ip_address(address))
     assert (origin.host, origin.block, origin.network) == (host, block, network)
 
@@ -180,13 +180,13 @@ def test_no_address_is_an_origin_too() -> None:
     [("203.0.113.0/24", 256), ("203.0.113.9/32", 1), ("2001:db8::/56", 256), ("::1/128", 1)],
 )
 def test_the_hosts_of_a_network(network: str, hosts: int) -> None:
-    """Each host once: addresses of IPv4, /64s of IPv6."""
+    """Each host is listed once: IPv4 addresses, IPv6 /64s."""
     found = list(iter_origins(ip_network(network)))
     assert len({origin.host for origin in found}) == len(found) == hosts
 
 
 def test_an_origin_and_an_account_are_forgotten_everywhere() -> None:
-    """In every limit, each by what it is counted under there."""
+    """Every limit forgets them, by its own key."""
     origin = origin_from_address(IPv6Address("2001:db8::1"))
     one = Limit("one", 1, MINUTE)
     kinds: tuple[OriginKind, ...] = ("host", "subnet", "network")

@@ -1,4 +1,4 @@
-"""Which codes are sent, and what refuses them, without a server (security C11, C12)."""
+"""Which codes are sent or refused, without a server (security C11, C12)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -45,7 +45,7 @@ TARGETS = ContactParser(allow_international=True)
 
 
 class Sending:
-    """Send limits on a store of their own."""
+    """Send limits on their own store."""
 
     def __init__(self, engine: Database, limits: StoredLimits = LIMITS) -> None:
         self.engine = engine
@@ -61,7 +61,7 @@ class Sending:
     async def run(
         self, address: str, now: int = NOW, *, has_account: bool = False
     ) -> AppError | bool:
-        """Ask for a code; whether it leaves, or what refuses it."""
+        """Request a code; return whether it is sent, or its refusal."""
         target = (
             TARGETS.parse_email(address, "") if "@" in address else TARGETS.parse_phone(address, "")
         )
@@ -70,14 +70,14 @@ class Sending:
         )
 
     def rung(self) -> dict[tuple[str, ...], int]:
-        """Which alarms rang, and how often."""
+        """Return the raised alerts, and how often."""
         return self.metric_counters.counts_by_labels("alarms")
 
 
 def play(
     path: Path, scenario: Callable[[Sending], Awaitable[None]], limits: StoredLimits = LIMITS
 ) -> None:
-    """Run something on a new store."""
+    """Run a scenario on a new store."""
 
     async def run() -> None:
         engine = make_engine(path)
@@ -90,7 +90,7 @@ def play(
 
 
 def test_neighbours_are_counted_once_each(tmp_path: Path) -> None:
-    """Three numbers of a block may be sent to, each as often as its own limit says (C12)."""
+    """Three numbers of a block get codes, each up to its own limit (C12)."""
 
     async def scenario(on: Sending) -> None:
         block = [f"1390000000{number}" for number in range(5)]
@@ -113,7 +113,7 @@ def test_neighbours_are_counted_once_each(tmp_path: Path) -> None:
 
 
 def test_many_at_once_never_pass_the_servers_limit(tmp_path: Path) -> None:
-    """Of fifty codes at once to as many numbers twenty are sent, and not one more (C11, R11)."""
+    """Of fifty concurrent codes to as many numbers exactly twenty are sent (C11, R11)."""
 
     async def scenario(on: Sending) -> None:
         asked = [on.run(f"13{number:05d}0000") for number in range(50)]
@@ -129,7 +129,7 @@ def test_many_at_once_never_pass_the_servers_limit(tmp_path: Path) -> None:
 
 
 def test_strangers_leave_the_accounts_their_share(tmp_path: Path) -> None:
-    """Five codes leave to strangers, seven more to accounts, then all are refused (X4, E1)."""
+    """Strangers get five codes, accounts seven more, then all are refused (X4, E1)."""
 
     async def scenario(on: Sending) -> None:
         asked = await asyncio.gather(*(on.run(f"13{number:05d}0000") for number in range(50)))
@@ -147,7 +147,7 @@ def test_strangers_leave_the_accounts_their_share(tmp_path: Path) -> None:
 
 
 def test_what_is_dropped_uses_nothing_up(tmp_path: Path) -> None:
-    """However many strangers ask once their part is spent, accounts lose nothing (X4)."""
+    """However many strangers ask after their part is spent, accounts lose nothing (X4)."""
 
     async def scenario(on: Sending) -> None:
         for number in range(5):
@@ -161,7 +161,7 @@ def test_what_is_dropped_uses_nothing_up(tmp_path: Path) -> None:
 
 
 def test_one_account_uses_little_of_the_share(tmp_path: Path) -> None:
-    """Its fourth code of a day comes from the part of strangers: three are kept for it (X4)."""
+    """Its fourth code of a day uses the strangers' part: accounts get three each (X4)."""
 
     async def scenario(on: Sending) -> None:
         for number in range(5):
@@ -175,10 +175,10 @@ def test_one_account_uses_little_of_the_share(tmp_path: Path) -> None:
 
 
 def test_every_target_costs_the_same(tmp_path: Path) -> None:
-    """With an account or without, sent, dropped or refused: as many statements each (E1, E2)."""
+    """With or without an account, sent, dropped or refused: the same statements (E1, E2)."""
 
     class Counted:
-        """A change that counts its statements."""
+        """A transaction that counts its statements."""
 
         def __init__(self, tx: Transaction) -> None:
             self._tx = tx
@@ -213,13 +213,13 @@ def test_every_target_costs_the_same(tmp_path: Path) -> None:
         for number in range(15):
             owner = await cost(f"14{number:05d}0000", has_account=True)
             stranger = await cost(f"13{number:05d}0000", has_account=False)
-            assert owner == stranger or number == 6  # in between the last code was sent
+            assert owner == stranger or number == 6  # the last code was sent in between
 
     play(tmp_path / "hupan.db", scenario, SHARED)
 
 
 def test_the_parts_of_a_budget_are_the_whole() -> None:
-    """Codes and notices together never pass the setting, however small it is (X4, C11)."""
+    """Codes and notices together never exceed the setting, however small it is (X4, C11)."""
     for cents in (5, 9, 10, 25, 29, 100, 999, 10_000):
         for notices in (1, 20, 90):
             settings = Settings(
@@ -256,14 +256,14 @@ def test_the_parts_of_a_budget_are_the_whole() -> None:
     ],
 )
 def test_which_numbers_are_sent_to(number: str, regions: tuple[str, ...], *, leaves: bool) -> None:
-    """Mobile ones of China and of listed countries; to share a code is not enough (C12)."""
+    """Mobile numbers of China and of listed countries; a shared calling code is no match (C12)."""
     target = TARGETS.parse_phone(number, "")
     assert SmsDestinations(regions, enabled=True).is_allowed(target) is leaves
     assert SmsDestinations((), enabled=False).is_allowed(target)
 
 
 def test_blocks_of_numbers() -> None:
-    """The first seven digits, of a number abroad with its country's; addresses have none."""
+    """The first seven digits, with the calling code abroad; addresses have none."""
     assert number_prefix(TARGETS.parse_phone("13900010002", "")) == "1390001"
     assert number_prefix(TARGETS.parse_phone("+85261234567", "")) == "8526123"
     assert number_prefix(TARGETS.parse_email("a@example.com", "")) == ""

@@ -1,4 +1,4 @@
-"""The lines of authentication events that no single request shows (security L1, L2, C6)."""
+"""Log lines of authentication events that concern several requests (security L1, L2, C6)."""
 
 import logging
 from ipaddress import ip_network
@@ -26,21 +26,21 @@ ACT = AuditEvent("sign-in-by-code", ("mobile",), "device_id")
 
 
 class Still:
-    """A clock that stands."""
+    """A clock that stands still."""
 
     def now(self) -> float:
-        """Always the same moment."""
+        """Return the same time."""
         return 1_800_000_000.0
 
 
 def call(peer: str, header: str = "") -> RequestContext:
-    """Return a request from an address, perhaps by way of a proxy."""
+    """Return a request from an address, perhaps through a proxy."""
     headers = [(b"x-real-ip", header.encode())] if header else []
     return RequestContext(7, "", english=False, headers=headers, peer=peer)
 
 
 class AuditHarness:
-    """Events with all that they stand on, and the lines that came."""
+    """Audit events with their dependencies and their log lines."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.clock = AdjustableClock(Still())
@@ -53,13 +53,13 @@ class AuditHarness:
 
     @property
     def lines(self) -> list[dict[str, str]]:
-        """The fields of each line so far."""
+        """Return the fields of each line so far."""
         return [read_pairs(message) for message in self._caplog.messages]
 
 
 @pytest.fixture
 def audit(caplog: pytest.LogCaptureFixture) -> AuditHarness:
-    """Audit events of one's own."""
+    """Return a new audit log."""
     return AuditHarness(caplog)
 
 
@@ -84,14 +84,14 @@ def test_limits_and_accidents_are_logged(
 
 
 def test_the_address_is_the_clients(audit: AuditHarness) -> None:
-    """Behind a trusted proxy the one that it names, from elsewhere the socket's (security I10)."""
+    """Behind a trusted proxy its header decides, elsewhere the socket's address (security I10)."""
     for peer in ("10.0.0.1", "192.0.2.1"):
         audit.events.record(ACT, AuditContext(call(peer, "203.0.113.9")), Banned())
     assert [line["address"] for line in audit.lines] == ["203.0.113.9", "192.0.2.1"]
 
 
 def test_refused_tokens_are_gathered(audit: AuditHarness) -> None:
-    """A thousand of one address and minute are one line; each address has its own (security L2)."""
+    """A thousand of one address and minute are one line; each address has its own (L2)."""
     for _ in range(1000):
         audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
     audit.events.record_token_refused(call("192.0.2.2"), Banned())
@@ -117,7 +117,7 @@ def test_a_clock_that_goes_back_silences_no_line(audit: AuditHarness) -> None:
 
 @pytest.mark.slow
 def test_many_addresses_fill_no_memory(audit: AuditHarness) -> None:
-    """The one that was silent for longest is forgotten first."""
+    """The address without refusals for longest is forgotten first."""
     for number in range(MAX_TRACKED_ADDRESSES + 1):
         peer = f"172.16.{number // 256}.{number % 256}"
         audit.events.record_token_refused(call(peer), NotSignedIn())
@@ -130,7 +130,7 @@ def test_many_addresses_fill_no_memory(audit: AuditHarness) -> None:
 
 @pytest.mark.parametrize("form", [TextFormatter(), JsonFormatter()])
 def test_a_traceback_quotes_nothing_private(form: logging.Formatter) -> None:
-    """What a library's exception holds of tokens, numbers and addresses is left out (L1, C13)."""
+    """Tokens, numbers and addresses in a library's exception are left out (L1, C13)."""
     secrets = ("01234567-89ab-4cde-8f01-23456789abcd", "482913", "13900000001", "anna@example.com")
     try:
         dict[str, str]()[" ".join(secrets)]
@@ -147,7 +147,7 @@ def test_a_traceback_quotes_nothing_private(form: logging.Formatter) -> None:
 def test_failures_of_the_store_have_one_line_a_second(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It tells how many requests failed (security X6)."""
+    """The line has the number of failed requests (security X6)."""
     moments = iter([100.0] * 500 + [101.5, 101.6])
     monkeypatch.setattr("hupan.logs.time.monotonic", lambda: next(moments))
     log = StoreFailureLog(logging.getLogger("hupan.api"))

@@ -1,4 +1,4 @@
-"""What a peer may send (security I2, I9)."""
+"""The bounds of a request (security I2, I9)."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def listening() -> Iterator[Listening]:
 
 
 def refused(listening: Listening, data: bytes) -> bytes:
-    """Return the status line of the only answer to these bytes, after which the server closed."""
+    """Return the status line of the only response to these bytes, which ends the connection."""
     rest = listening.connect().say(data).rest()
     assert rest.count(b"HTTP/1.1 ") == 1
     assert b"connection: close\r\n" in rest
@@ -28,7 +28,7 @@ def refused(listening: Listening, data: bytes) -> bytes:
 
 
 def test_a_head_may_be_as_long_as_the_limit(listening: Listening) -> None:
-    """A head of 16 KiB is answered, one byte more is 431, in one piece or in many."""
+    """A head of 16 KiB is accepted, one byte more is 431, in one piece or in many."""
     filler = 16384 - len(HEAD + b"x: \r\n\r\n")
     peer = listening.connect().say(HEAD + b"x: " + b"y" * filler + b"\r\n\r\n")
     assert peer.answer()[0] == 200
@@ -37,7 +37,7 @@ def test_a_head_may_be_as_long_as_the_limit(listening: Listening) -> None:
 
 
 def test_a_head_without_end_is_refused(listening: Listening) -> None:
-    """A head that goes on and on is 431 before it ends, and the answer arrives."""
+    """An endless head is 431 before it ends, and the response arrives."""
     peer = listening.connect().say(HEAD + b"x: ")
     for _ in range(64):
         peer.say(b"y" * 4096)
@@ -46,14 +46,14 @@ def test_a_head_without_end_is_refused(listening: Listening) -> None:
 
 
 def test_headers_are_counted(listening: Listening) -> None:
-    """64 headers are answered, 65 are 431."""
+    """64 headers are accepted, 65 are 431."""
     headers = b"".join(b"x%d: y\r\n" % number for number in range(63))
     assert listening.connect().say(HEAD + headers + b"\r\n").answer()[0] == 200
     assert refused(listening, HEAD + headers + b"x: y\r\n\r\n").startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_url_is_bounded(listening: Listening) -> None:
-    """A URL of 2 KiB is answered, a longer one is 414, also one that never ends."""
+    """A URL of 2 KiB is accepted, a longer one is 414, even an endless one."""
     path = b"/" + b"a" * 2047
     assert listening.connect().say(b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path).answer()[0] == 200
     assert (
@@ -92,7 +92,7 @@ def test_what_is_no_request_is_refused(listening: Listening, data: bytes) -> Non
 
 
 def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
-    """Requests in one packet get one answer each, in their order, on a connection that stays."""
+    """Requests in one packet get one response each, in order, and the connection stays."""
     peer = listening.connect()
     peer.say(b"".join(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number for number in range(100)))
     answers = [peer.answer()[1].split()[0] for _ in range(100)]
@@ -101,14 +101,14 @@ def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
 
 
 def test_many_heads_in_one_read_are_not_taken_for_one(listening: Listening) -> None:
-    """Requests that are small each may be more than the limit of one head together."""
+    """Small requests may together exceed the limit of one head."""
     padding = b"x: " + b"y" * 1000 + b"\r\n"
     peer = listening.connect().say((HEAD + padding + b"\r\n") * 60)
     assert [peer.answer()[0] for _ in range(60)] == [200] * 60
 
 
 def test_a_flood_of_pipelined_requests_is_cut(listening: Listening) -> None:
-    """Of ten thousand requests in one go some are answered in order; then the server closes."""
+    """Some of ten thousand requests are answered in order; then the server closes."""
     peer = listening.connect()
     peer.say(b"".join(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number for number in range(10_000)))
     found = peer.rest().count(b"HTTP/1.1 200 OK\r\n")
@@ -116,7 +116,7 @@ def test_a_flood_of_pipelined_requests_is_cut(listening: Listening) -> None:
 
 
 def test_a_broken_request_does_not_cost_the_one_before(listening: Listening) -> None:
-    """What came whole is answered although the bytes behind it are no request."""
+    """A complete request is answered although the bytes after it are invalid."""
     for broken in (b"\x00\x01", HEAD + b"a b: c\r\n\r\n", b"GET /" + b"x" * 40_000):
         peer = listening.connect().say(b"GET /wait/0.1 HTTP/1.1\r\nhost: a\r\n\r\n" + broken)
         rest = peer.rest()
@@ -126,7 +126,7 @@ def test_a_broken_request_does_not_cost_the_one_before(listening: Listening) -> 
 
 
 def test_a_broken_body_does_not_cost_the_request_before(listening: Listening) -> None:
-    """A chunk that is none ends its own request, not the one in front of it."""
+    """An invalid chunk ends its own request, not the one before it."""
     chunked = b"POST /b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     rest = (
         listening.connect()
@@ -138,7 +138,7 @@ def test_a_broken_body_does_not_cost_the_request_before(listening: Listening) ->
 
 
 def test_the_app_hears_of_a_broken_body_at_once() -> None:
-    """The app that waits for it gets http.disconnect while the peer still holds the connection."""
+    """A waiting app gets http.disconnect while the peer keeps the connection open."""
     with Listening(limits={"idle_timeout_seconds": 60}) as running:
         peer = running.connect()
         peer.say(
@@ -152,5 +152,5 @@ def test_the_app_hears_of_a_broken_body_at_once() -> None:
 
 
 def test_a_long_body_is_the_apps_to_judge(listening: Listening) -> None:
-    """Bodies are bounded where their kind is known: the listener hands 1 MiB on."""
+    """The endpoint decides the limit of a body: the listener passes 1 MiB on."""
     assert listening.connect().run("/a", body=b"x" * (1 << 20)).startswith(f"/a {1 << 20} ")

@@ -1,4 +1,4 @@
-"""Where a request comes from (security I10)."""
+"""The client address of a request (security I10)."""
 
 from ipaddress import ip_address, ip_network
 
@@ -52,7 +52,7 @@ def resolved(
     ],
 )
 def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: str) -> None:
-    """What stands left of it is its own word."""
+    """Addresses to the left of it are not trusted."""
     assert resolved(LISTED, PROXY, *lines) == address
 
 
@@ -111,12 +111,12 @@ def test_only_trusted_proxies_are_heard(peer: str) -> None:
 
 @pytest.mark.parametrize("peer", [PROXY, f"::ffff:{PROXY}", "fd00::1", "fd00::1%eth0", "127.0.0.1"])
 def test_a_trusted_proxy_is_known_in_every_form(peer: str) -> None:
-    """IPv4 in IPv6 and zones hide no proxy."""
+    """IPv4 in IPv6 and zones are normalised."""
     assert resolved(LISTED, peer, STRANGER) == STRANGER
 
 
 def test_no_header_is_read_unless_it_is_the_one() -> None:
-    """Neither without the settings nor under another name."""
+    """It is ignored without the settings, and under another name."""
     assert resolved(NOBODY, "127.0.0.1", STRANGER) == "127.0.0.1"
     assert resolved(SINGLE, PROXY, STRANGER) == PROXY
     assert resolved(LISTED, PROXY, STRANGER, header="forwarded") == PROXY
@@ -125,7 +125,7 @@ def test_no_header_is_read_unless_it_is_the_one() -> None:
 
 @pytest.mark.parametrize("peer", ["", "socket", "/run/hupan.sock"])
 def test_a_socket_without_address_has_none(peer: str) -> None:
-    """Without an address no peer is trusted, so no header is read."""
+    """A peer without an address is not trusted, so no header is read."""
     assert resolved(LISTED, peer, STRANGER) is None
 
 
@@ -140,7 +140,7 @@ def test_bytes_never_break_it(lines: list[bytes], peer: str) -> None:
 
 @given(st.ip_addresses(), st.lists(st.sampled_from(["a", "", STRANGER, PROXY])))
 def test_a_client_of_a_proxy_cannot_choose(client: object, said: list[str]) -> None:
-    """The address that a proxy appends decides, after anything that the client wrote."""
+    """The address that a proxy appends decides, whatever the client wrote before it."""
     seen = parse_client_address(str(client))
     assert seen is not None
     if not any(seen in network for network in NETWORKS):
@@ -150,7 +150,7 @@ def test_a_client_of_a_proxy_cannot_choose(client: object, said: list[str]) -> N
 @pytest.mark.slow
 @given(st.ip_addresses(v=4), st.integers(0, 99_999))
 def test_forms_of_one_address_are_one(address: object, port: int) -> None:
-    """With a port, in brackets, in IPv6."""
+    """A port, brackets and IPv6 notation do not matter."""
     mapped = f"::ffff:{address}"
     for form in (f"{address}", f"{address}:{port}", mapped, f"[{mapped}]", f"[{mapped}]:{port}"):
         assert parse_client_address(form) == address

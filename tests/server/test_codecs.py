@@ -1,7 +1,7 @@
-"""The codecs under arbitrary bytes: a message, or one of two refusals, never anything else.
+"""Arbitrary bytes give a message or one of two refusals, in every codec.
 
-The query of a GET is read as strictly as a body (wire.md 1.4, security I3, I5).
-Times as text are those of the server's zone, also at a change of its clocks (wire.md 1.11).
+The query of a GET is parsed as strictly as a body (wire.md 1.4, security I3, I5).
+Times as text use the server's zone, also when its clocks change (wire.md 1.11).
 """
 
 import json
@@ -45,7 +45,7 @@ GET_USER_JSON = ProtobufJsonCodec(GetUser, User)
 
 
 def refusal_of(codec: Codec, body: bytes) -> str | None:
-    """Return the field that is refused, "" for a body that cannot be read, None for a request."""
+    """Return the refused field, "" for an unreadable body, None for a request."""
     try:
         codec.decode(body)
     except InvalidField as refusal:
@@ -63,7 +63,7 @@ def test_bytes_never_break_the_json_codec(body: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(), JSON_VALUES, max_size=6))
 def test_json_values_never_break_the_json_codec(values: dict[str, object]) -> None:
-    """Any object is read as it stands, or refused with the name of one of our fields."""
+    """Any object is parsed, or refused by the name of one of our fields."""
     body = json.dumps(values).encode()
     refusal = refusal_of(CODE_LOGIN, body)
     assert refusal in {*FIELDS, "", None}
@@ -105,7 +105,7 @@ def test_depth_is_seen_as_the_decoder_sees_it(value: object) -> None:
 
 @pytest.mark.parametrize("depth", [MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1, 5_000, 30_000])
 def test_nests_end_at_sixteen(depth: int) -> None:
-    """Sixteen levels are read, more are refused before the decoder sees them (security I4)."""
+    """Sixteen levels are parsed, more are refused before the decoder runs (security I4)."""
     body = b'{"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
     if depth <= MAX_JSON_DEPTH:
@@ -129,13 +129,13 @@ def test_nests_end_at_sixteen(depth: int) -> None:
     ],
 )
 def test_nests_of_a_body(body: bytes, *, refused: bool) -> None:
-    """16 deep and 4,096 in all may be nested, in texts as many as there is room for (I4, X2)."""
+    """A body may nest 16 levels and 4,096 brackets; texts may have any number (I4, X2)."""
     assert is_too_deep(body) is refused
 
 
 @pytest.mark.parametrize("codec", [CODE_LOGIN, GET_USER_JSON])
 def test_a_byte_order_mark_is_passed_over(codec: Codec) -> None:
-    """One before the JSON means nothing (RFC 8259 8.1); a second, or another's, is no JSON."""
+    """One before the JSON is ignored (RFC 8259 8.1); a second or another kind is invalid."""
     body = b'{"mobile": "1", "captcha": "2", "deviceId": "3", "platform": "4", "id": "5"}'
     assert codec.decode(b"\xef\xbb\xbf" + body) == codec.decode(body)
     for broken in (b"\xef\xbb\xbf" * 2 + body, b"\xff\xfe" + body, b"\xef\xbb" + body):
@@ -143,7 +143,7 @@ def test_a_byte_order_mark_is_passed_over(codec: Codec) -> None:
 
 
 class Wanted(Struct, rename="camel"):
-    """One of each kind of field."""
+    """One field of each kind."""
 
     page_size: Annotated[int, Meta(ge=1, le=100)]
     user_id: Annotated[str, Meta(max_length=5)] = ""
@@ -171,12 +171,12 @@ NOT_A_NUMBER = [
     ],
 )
 def test_a_query_fills_the_request(query: bytes, wanted: Wanted) -> None:
-    """Fields come by their wire names; unknown ones are ignored; the last of a name counts."""
+    """Fields have their wire names; unknown ones are ignored; the last of a name counts."""
     assert CODEC.decode(query) == wanted
 
 
 def test_what_is_no_number_in_range_is_named(subtests: pytest.Subtests) -> None:
-    """A number is in ASCII digits and in its range; anything else is refused by name."""
+    """A number has ASCII digits and a range; anything else is refused by name."""
     for value in [*NOT_A_NUMBER, "0", "-1", "101", str(2**31), str(2**63), "9" * 30]:
         with subtests.test(value=value):
             with pytest.raises(InvalidField) as refused:
@@ -185,7 +185,7 @@ def test_what_is_no_number_in_range_is_named(subtests: pytest.Subtests) -> None:
 
 
 def test_a_field_that_is_missing_or_too_long_is_named() -> None:
-    """The name is the one on the wire."""
+    """The name is that of the wire."""
     with pytest.raises(InvalidField, match="pageSize"):
         CODEC.decode(b"")
     with pytest.raises(InvalidField, match="userId"):
@@ -196,7 +196,7 @@ def test_a_field_that_is_missing_or_too_long_is_named() -> None:
     "query", [b"pageSize=1&userId=%FF", b"\xff", b"a&" * (MAX_QUERY_PARAMETERS + 1)]
 )
 def test_what_is_no_query_is_refused(query: bytes) -> None:
-    """Bytes that are not UTF-8, and more names than any request has, are no query."""
+    """Bytes that are not UTF-8 and too many names are refused."""
     with pytest.raises(UnreadableBody):
         CODEC.decode(query)
 
@@ -214,7 +214,7 @@ def test_bytes_never_break_the_codec(query: bytes) -> None:
 
 
 TURNS_BACK = 1_793_512_800
-"""2026-11-01 06:00 UTC: New York goes from summer to winter."""
+"""2026-11-01 06:00 UTC: New York changes from summer to winter time."""
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Africa/Casablanca"])
@@ -222,6 +222,6 @@ TURNS_BACK = 1_793_512_800
 @example(unix_seconds=TURNS_BACK - 1)
 @example(unix_seconds=TURNS_BACK)
 def test_any_moment(zone: str, unix_seconds: int) -> None:
-    """As the standard library has it, also in weeks in which clocks are changed."""
+    """The result equals the standard library's, even in weeks with a clock change."""
     there = datetime.fromtimestamp(unix_seconds, ZoneInfo(zone))
     assert format_time(unix_seconds, ZoneInfo(zone)) == there.strftime("%Y-%m-%d %H:%M:%S")

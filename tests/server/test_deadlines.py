@@ -1,4 +1,4 @@
-"""How long a peer may take (security I2, R22)."""
+"""The deadlines of a peer (security I2, R22)."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ HEAD = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Listening]:
-    """Yield a listener for which each kind of wait is short."""
+    """Yield a listener with a short time limit for each kind of wait."""
     limits = {
         "header_timeout_seconds": SHORT,
         "body_timeout_seconds": SHORT,
@@ -27,7 +27,7 @@ def impatient() -> Iterator[Listening]:
 
 
 def drip(peer: Peer, data: bytes) -> bytes:
-    """Says byte after byte until the server closes; what it said."""
+    """Send byte after byte until the server closes; return what was sent."""
     peer.connection.settimeout(SHORT / 10)
     for number in range(1000):
         try:
@@ -47,12 +47,12 @@ def test_a_peer_that_says_nothing_is_closed(impatient: Listening) -> None:
 
 
 def test_a_head_that_stops_is_closed(impatient: Listening) -> None:
-    """Half a head, and then nothing: closed without an answer."""
+    """After half a head and silence the connection is closed without a response."""
     assert impatient.connect().say(b"GET /a HTTP/1.1\r\nhost").rest() == b""
 
 
 def test_a_slow_head_is_closed(impatient: Listening) -> None:
-    """Each byte in time does not help a head that is late as a whole."""
+    """Frequent bytes do not extend the deadline of the whole head."""
     assert drip(impatient.connect().say(b"GET /a HTTP/1.1\r\nhost: a\r\nx: "), b"y") == b""
 
 
@@ -69,21 +69,21 @@ def test_a_later_head_is_timed_too(impatient: Listening) -> None:
 
 
 def test_a_body_that_stops_is_closed_and_the_app_hears_it() -> None:
-    """Half a body: the app gets http.disconnect, the peer a closed connection."""
+    """After half a body the app gets http.disconnect, and the connection is closed."""
     with Listening(limits={"body_timeout_seconds": SHORT}) as running:
         assert running.connect().say(HEAD + b"1234").rest() == b""
         assert running.err_line() == "app heard disconnect"
 
 
 def test_a_slow_body_is_closed(impatient: Listening) -> None:
-    """A chunked body may go on for ever in bytes, not in time."""
+    """A chunked body has no size limit here, but a time limit."""
     peer = impatient.connect()
     peer.say(b"POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
     assert drip(peer, b"1\r\ny\r\n") == b""
 
 
 def test_an_idle_connection_is_closed(impatient: Listening) -> None:
-    """After an answer a connection waits for the next request only so long."""
+    """After a response a connection waits for the next request only for a limited time."""
     peer = impatient.connect()
     peer.run("/a")
     assert peer.rest() == b""
@@ -91,7 +91,7 @@ def test_an_idle_connection_is_closed(impatient: Listening) -> None:
 
 @pytest.mark.slow
 def test_a_request_that_takes_the_app_long_is_waited_for(impatient: Listening) -> None:
-    """Deadlines are for peers: an app may take several times as long."""
+    """Deadlines apply to peers: an app may take several times as long."""
     peer = impatient.connect()
     assert peer.run(f"/wait/{SHORT * 5}").startswith("/wait/")
     assert peer.run("/a").startswith("/a ")
@@ -124,7 +124,7 @@ def test_only_the_deadline_of_its_own_wait_counts() -> None:
     "first_word", [b"", b"GET /a HTTP/1.1\r\nhost", HEAD, b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n"]
 )
 def test_many_idle_connections_do_not_block_requests(first_word: bytes) -> None:
-    """Beyond the file limit, the connections that wait longest make room (security R22)."""
+    """At the file limit, the connections that have waited longest are closed (security R22)."""
     with Listening(files=64) as running:
         waiting = [running.connect().say(first_word) for _ in range(150)]
         assert running.connect().run("/a").startswith("/a 0 ")
@@ -133,7 +133,7 @@ def test_many_idle_connections_do_not_block_requests(first_word: bytes) -> None:
 
 
 def test_a_request_that_runs_is_not_pushed_out() -> None:
-    """Room is made by peers that wait, not by those that are waited for."""
+    """Only connections waiting for their peer are closed."""
     with Listening(files=64) as running:
         busy = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"

@@ -1,4 +1,4 @@
-"""What a process says never holds it up (security X6)."""
+"""Output of a process never blocks it (security X6)."""
 
 import io
 import os
@@ -20,7 +20,7 @@ NOTICE = "{} lines dropped: they could not be written"
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits for a thread."""
+    """Wait for a thread."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
@@ -28,7 +28,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def filled() -> tuple[int, int, int]:
-    """Return a pipe into which nothing goes any more: both ends, and how many bytes are in it."""
+    """Return a full pipe: both ends, and how many bytes are in it."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     count = 0
@@ -50,14 +50,14 @@ def read(reader: int, count: int) -> bytes:
 
 
 def rest(reader: int) -> bytes:
-    """Return all that comes until the other end is closed."""
+    """Return all output until the other end is closed."""
     with os.fdopen(reader, "rb") as stream:
         return stream.read()
 
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_unread_lines_are_dropped_and_counted(waits: bool) -> None:
-    """Lines are dropped in order, with their number at the gap, on blocking pipes and others."""
+    """Lines are dropped in order, with their number at the gap, on any kind of pipe."""
     reader, writer, held = filled()
     os.set_blocking(writer, waits)
     outlet = OutputWriter(writer, SMALL)
@@ -102,7 +102,7 @@ def test_a_full_disk_costs_lines_alone() -> None:
 
 
 def test_a_disk_with_room_again_hears_what_is_missing() -> None:
-    """Before the first line that can be written."""
+    """The number of dropped lines precedes the next line."""
     reader, writer = os.pipe()
     descriptor = os.open("/dev/full", os.O_WRONLY)
     outlet = OutputWriter(descriptor)
@@ -117,7 +117,7 @@ def test_a_disk_with_room_again_hears_what_is_missing() -> None:
 
 
 def test_the_end_does_not_wait_for_ever() -> None:
-    """A reader that never comes is given up."""
+    """A missing reader is given up."""
     reader, writer, held = filled()
     os.set_blocking(writer, True)
     outlet = OutputWriter(writer)
@@ -131,7 +131,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
 
 
 def test_a_stream_can_raise_on_drop() -> None:
-    """A code on the console that was dropped is sent again, so it is an error there."""
+    """A dropped code on the console must be sent again, so it is an error there."""
     reader, writer, _ = filled()
     outlet = OutputWriter(writer, SMALL)
     with os.fdopen(os.dup(writer), "w") as before:
@@ -146,7 +146,7 @@ def test_a_stream_can_raise_on_drop() -> None:
 
 
 def test_many_threads_do_not_mix_their_lines() -> None:
-    """Lines come out whole, also if they were written in pieces."""
+    """Lines stay whole, even if they were written in pieces."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as before:
         outlet = OutputWriter(before.fileno())
@@ -169,7 +169,7 @@ def test_many_threads_do_not_mix_their_lines() -> None:
 
 
 def test_both_streams_keep_their_order_in_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output and error that go to one file do so in turn; all is there at the end."""
+    """Standard output and error in one file keep their order; all is there at the end."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as out, os.fdopen(os.dup(writer), "w") as err:
         monkeypatch.setattr(sys, "stdout", out)

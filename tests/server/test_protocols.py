@@ -1,4 +1,4 @@
-"""Offers of another protocol, and other versions of HTTP (security X1, I9)."""
+"""Upgrade offers, and other versions of HTTP (security X1, I9)."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ PLAIN = b"POST /next HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok"
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Listening]:
-    """One process for all."""
+    """Yield one process for all tests."""
     with Listening() as running:
         yield running
 
@@ -34,7 +34,7 @@ def listening() -> Iterator[Listening]:
 def test_an_offer_changes_nothing(
     listening: Listening, offer: bytes, framing: bytes, body: bytes, path: bytes
 ) -> None:
-    """The body is read, the connection stays, and so does what follows (RFC 9110 7.8; X1)."""
+    """The body is read, the connection stays, and the next request works (RFC 9110 7.8; X1)."""
     head = b"POST %b HTTP/1.1\r\nhost: a\r\n%b%b\r\n" % (path, offer, framing)
     in_one = listening.connect().say((head + body) * 3 + PLAIN)
     in_bytes = listening.connect()
@@ -49,7 +49,7 @@ def test_an_offer_changes_nothing(
 
 
 def test_an_offer_in_slices_is_read_once(listening: Listening) -> None:
-    """More than one read's worth: each of the requests has its answer and its body."""
+    """Requests larger than one read each get their response and their body."""
     body = b"x" * 5000
     head = b"POST /a HTTP/1.1\r\nhost: a\r\n" + OFFERS[0] + b"content-length: 5000\r\n\r\n"
     peer = listening.connect().say((head + body) * 10)
@@ -57,7 +57,7 @@ def test_an_offer_in_slices_is_read_once(listening: Listening) -> None:
 
 
 def test_an_offer_with_expect_is_continued(listening: Listening) -> None:
-    """An offer of a protocol next to `Expect: 100-continue` is answered with 100."""
+    """An upgrade offer with `Expect: 100-continue` gets 100."""
     head = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nexpect: 100-continue\r\n"
     peer = listening.connect().say(head + OFFERS[0] + b"\r\n")
     assert peer.answer()[0] == 100
@@ -65,7 +65,7 @@ def test_an_offer_with_expect_is_continued(listening: Listening) -> None:
 
 
 def test_an_offer_is_bounded_like_any_head(listening: Listening) -> None:
-    """Headers are counted, and a target that is too long is refused, with an offer too."""
+    """With an offer, too, headers are counted and a long target is refused."""
     many = b"".join(b"x%d: y\r\n" % number for number in range(64))
     start = b"POST /a HTTP/1.1\r\nhost: a\r\n" + OFFERS[0]
     assert listening.connect().say(start + many + b"\r\n").answer()[0] == 431
@@ -74,7 +74,7 @@ def test_an_offer_is_bounded_like_any_head(listening: Listening) -> None:
 
 
 def test_two_hosts_are_refused_with_an_offer_too(listening: Listening) -> None:
-    """The offer hides nothing of the head."""
+    """The offer does not bypass the check of the head."""
     start = b"POST /a HTTP/1.1\r\nhost: a\r\nhost: b\r\n"
     assert listening.connect().say(start + OFFERS[0] + b"\r\n").answer()[0] == 400
 
@@ -95,7 +95,7 @@ def test_two_hosts_are_refused_with_an_offer_too(listening: Listening) -> None:
     ],
 )
 def test_another_version_is_refused(listening: Listening, data: bytes, status: int) -> None:
-    """Prior knowledge of HTTP/2, or its name in a request line: one answer, and the end."""
+    """HTTP/2 prior knowledge, or its name in a request line: one response, then the end."""
     peer = listening.connect().say(data)
     assert peer.answer()[0] == status
     assert peer.rest() == b""
@@ -115,7 +115,7 @@ def test_another_version_is_refused(listening: Listening, data: bytes, status: i
     ],
 )
 def test_a_request_has_one_host(listening: Listening, head: bytes, status: int) -> None:
-    """None or two are 400, but HTTP/1.0 knows no host (RFC 9112 3.2; I9)."""
+    """None or two are 400, except in HTTP/1.0 (RFC 9112 3.2; I9)."""
     assert listening.connect().say(head + b"\r\n").answer()[0] == status
 
 
@@ -140,7 +140,7 @@ def test_a_request_has_one_host(listening: Listening, head: bytes, status: int) 
 def test_a_body_is_read_in_one_coding(
     listening: Listening, version: bytes, codings: list[bytes], status: int
 ) -> None:
-    """Only `chunked` alone is, and in HTTP/1.1 alone (RFC 9112 6.1; I9)."""
+    """Only `chunked` is accepted, and only in HTTP/1.1 (RFC 9112 6.1; I9)."""
     lines = b"".join(b"transfer-encoding: %b\r\n" % coding for coding in codings)
     head = b"POST /a HTTP/%b\r\nhost: a\r\n%b\r\n" % (version, lines)
     peer = listening.connect().say(head + b"1\r\nx\r\n0\r\n\r\n")
@@ -150,7 +150,7 @@ def test_a_body_is_read_in_one_coding(
 
 
 def test_old_clients_are_not_asked_to_go_on(listening: Listening) -> None:
-    """100 is an answer that HTTP/1.0 does not know (RFC 9110 10.1.1)."""
+    """HTTP/1.0 has no 100 (RFC 9110 10.1.1)."""
     head = b"POST /a HTTP/1.0\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
     peer = listening.connect().say(head)
     assert peer.say(b"ok").rest().startswith(b"HTTP/1.1 200 OK\r\n")

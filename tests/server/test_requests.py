@@ -1,4 +1,4 @@
-"""Requests that begin without a task and are answered in one step (decision 0019)."""
+"""Requests that start without a task and finish in one step (decision 0019)."""
 
 import socket
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ POST = b"POST /once/%s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n%s\r\n"
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Listening]:
-    """One process for all."""
+    """Yield one process for all tests."""
     with Listening() as running:
         yield running
 
 
 def test_a_body_that_came_along_is_taken(listening: Listening) -> None:
-    """Head and body in one piece; the connection goes on."""
+    """Head and body come in one piece; the connection stays."""
     peer = listening.connect()
     for _ in range(2):
         assert peer.run("/once/a", body=b"1234") == "/once/a 4 here"
@@ -43,7 +43,7 @@ def test_expect_is_answered_with_continue(listening: Listening) -> None:
 
 
 def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
-    """A hundred in one piece: none inside another, so none too deep."""
+    """A hundred in one piece do not nest, so the stack stays flat."""
     count = 100
     asked = b"".join(POST % (b"%d" % number, 0, b"") for number in range(count))
     peer = listening.connect().say(asked)
@@ -59,7 +59,7 @@ def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
     ],
 )
 def test_the_last_answer_says_close(listening: Listening, head: bytes) -> None:
-    """The answer says that the connection ends, and it does."""
+    """The response announces the end of the connection, and it ends."""
     said = listening.connect().say(head).rest()
     assert said == (
         b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\nconnection: close\r\n\r\n/once/a 0 here"
@@ -67,7 +67,7 @@ def test_the_last_answer_says_close(listening: Listening, head: bytes) -> None:
 
 
 def test_head_gets_no_body(listening: Listening) -> None:
-    """The length is that of the body that is not there."""
+    """Its length is that of the omitted body."""
     head = b"HEAD /once/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     said = listening.connect().say(head).rest()
     assert said.startswith(b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n")
@@ -75,7 +75,7 @@ def test_head_gets_no_body(listening: Listening) -> None:
 
 
 def test_a_peer_that_does_not_read_is_waited_for() -> None:
-    """Answers do not pile up: the first that finds the way full waits, and then they all come."""
+    """Responses do not pile up: the first that meets a full buffer waits, then all arrive."""
     count = 40
     with Listening() as running:
         peer = running.connect().say(POST % (b"big", 0, b"") * count)
@@ -86,7 +86,7 @@ def test_a_peer_that_does_not_read_is_waited_for() -> None:
 
 
 def test_an_abandoned_request_affects_no_other(listening: Listening) -> None:
-    """A peer that disconnects in its request does not affect others."""
+    """A peer that disconnects within its request does not affect others."""
     peer = listening.connect().say(POST % (b"a", 4, b""))
     peer.connection.close()
     assert listening.connect().run("/once/b") == "/once/b 0 here"
@@ -96,7 +96,7 @@ def test_an_abandoned_request_affects_no_other(listening: Listening) -> None:
     "path", [b"/once/a", b"/wait/0.3", b"/wait/0.3 HTTP/1.1\r\nhost: a\r\n\r\nPOST /b"]
 )
 def test_a_half_closed_peer_still_gets_the_answer(listening: Listening, path: bytes) -> None:
-    """A peer may close its half before the answer; then the other half is closed too."""
+    """A peer may close its half before the response; then the other half is closed too."""
     peer = listening.connect().say(b"POST " + path + b" HTTP/1.1\r\nhost: a\r\n\r\n")
     peer.connection.shutdown(socket.SHUT_WR)
     said = peer.rest()

@@ -13,7 +13,7 @@ GET = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n"
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_requests_in_flight_get_their_whole_reply(number: signal.Signals) -> None:
-    """One signal: what runs is answered, idle and silent connections close, the app ends: 0."""
+    """After one signal running requests finish, idle connections close, the app ends: 0."""
     with Listening() as running:
         silent, idle = running.connect(), running.connect()
         idle.run("/a")
@@ -43,7 +43,7 @@ def test_new_connections_are_refused() -> None:
 
 
 def test_pipelined_requests_are_all_answered() -> None:
-    """Requests that wait behind another one came whole, and are answered too."""
+    """Pipelined requests are complete, and are answered too."""
     with Listening() as running:
         peer = running.connect().say(GET % b"/wait/0.2" + GET % b"/wait/0.1" + GET % b"/c")
         assert running.err_line() == "app waits"
@@ -53,7 +53,7 @@ def test_pipelined_requests_are_all_answered() -> None:
 
 
 def test_a_body_on_its_way_may_arrive() -> None:
-    """A request whose body is half there may still become whole."""
+    """An incomplete body may still arrive."""
     with Listening() as running:
         idle, peer = running.connect(), running.connect()
         idle.run("/a")
@@ -67,7 +67,7 @@ def test_a_body_on_its_way_may_arrive() -> None:
 
 @pytest.mark.slow
 def test_the_end_has_its_own_deadline() -> None:
-    """A request that takes longer than the end may take is cut; the app still ends well."""
+    """A request that exceeds the deadline is cut; the app still ends well."""
     with Listening(limits={"stop_timeout_seconds": 1}) as running:
         peer = running.connect().say(GET % b"/wait/60")
         assert running.err_line() == "app waits"
@@ -79,7 +79,7 @@ def test_the_end_has_its_own_deadline() -> None:
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    """SIGTERM twice: the process is gone although a request runs."""
+    """After a second SIGTERM the process ends although a request runs."""
     with Listening() as running:
         idle = running.connect()
         idle.run("/a")

@@ -1,4 +1,4 @@
-"""No request reads from a snapshot that is older than its own bytes (decision 0019)."""
+"""No request reads from a snapshot older than its own bytes (decision 0019)."""
 
 import asyncio
 import socket
@@ -19,14 +19,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 class Reading:
-    """An app that answers with the one row of a table, or without a look at it."""
+    """An app that answers with the one row of a table, or without reading it."""
 
     def __init__(self, path: Path) -> None:
         self.engine = SqliteDatabase(path)
         self.has_read, self.may_go_on = Event(), Event()
 
     async def __call__(self, scope: Scope, _receive: Receive, send: object) -> None:
-        """`/nothing`, `/row`, and `/slow`, which holds up the turn once it has read."""
+        """Answer `/nothing`, `/row`, and `/slow`, which blocks the loop after its read."""
         assert isinstance(send, RequestCycle)
         row = (
             None if scope["path"] == "/nothing" else await self.engine.fetch_one("SELECT v FROM t")
@@ -47,7 +47,7 @@ def asking(path: str) -> bytes:
 def test_a_request_sees_what_was_committed_before_it_was_sent(
     tmp_path: Path, pipelined: int
 ) -> None:
-    """Also if a pipelined request starts in the same tick as another connection's read."""
+    """This holds even if a pipelined request starts in the same tick as another's read."""
     path = tmp_path / "t.db"
     other_process = connect(path)
     other_process.execute("CREATE TABLE t (v); INSERT INTO t VALUES (1)")
@@ -57,7 +57,7 @@ def test_a_request_sees_what_was_committed_before_it_was_sent(
         with first, second, third:
             third.settimeout(SECONDS)
             time.sleep(0.1)
-            loop.call_soon_threadsafe(time.sleep, 0.2)  # so that both are read in one turn
+            loop.call_soon_threadsafe(time.sleep, 0.2)  # so that both are read in one tick
             time.sleep(0.05)
             first.sendall(asking("/nothing") * pipelined)
             second.sendall(asking("/slow"))

@@ -1,7 +1,7 @@
-"""What relays of sockets hold together while a message server hangs (wire.md 8.5).
+"""The total memory of socket relays while a message server hangs (wire.md 8.5).
 
 The story: a message server was stopped in a debugger. Each of ten thousand sockets could have
-128 KiB waiting for it, and the server of the accounts was killed for want of memory.
+128 KiB waiting for it, and the account server was killed for lack of memory.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ class Client:
     codes: list[int] = field(default_factory=list)
 
     def deliver(self, message: bytes, *, is_text: bool) -> bool:
-        """Take a message."""
+        """Record a message."""
         del message, is_text
         return True
 
     def relay_ended(self, code: int, reason: str) -> None:
-        """Note why the socket is closed."""
+        """Record why the socket is closed."""
         del reason
         self.codes.append(code)
 
@@ -51,10 +51,10 @@ class Relays:
     clients: list[Client] = field(default_factory=list)
 
     def open(self) -> tuple[SocketRelay, Client]:
-        """Open one for a client."""
+        """Open a relay for a client."""
         client = Client()
         relay = SocketRelay(self.relays, client, list)
-        self.relays._relays.add(relay)  # noqa: SLF001 - what `open` does for a signed-in caller
+        self.relays._relays.add(relay)  # noqa: SLF001 - `open` does this for a signed-in caller
         relay.start()
         self.clients.append(client)
         return relay, client
@@ -62,7 +62,7 @@ class Relays:
 
 @asynccontextmanager
 async def relays_to(behave: Behave) -> AsyncIterator[Relays]:
-    """Start a message server that behaves so."""
+    """Start a message server with a given behaviour."""
     writers = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,12 +94,12 @@ async def relays_to(behave: Behave) -> AsyncIterator[Relays]:
 
 
 async def say_nothing(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Accept connections alone."""
+    """Only accept connections."""
     await asyncio.Event().wait()
 
 
 async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Open a socket."""
+    """Accept the handshake of a socket."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n") if b": " in line)
     original = dict(line.split(b": ", 1) for line in head.split(b"\r\n") if b": " in line)
@@ -127,14 +127,14 @@ async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
+    """Wait for a condition."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
 async def test_what_waits_for_a_hanging_server_is_bounded_in_all() -> None:
-    """Those for which most waits are closed with 1013; the others stay (wire.md 8.5)."""
+    """Those with the most waiting bytes are closed with 1013; others stay (wire.md 8.5)."""
     async with relays_to(say_nothing) as opened:
         quiet = [opened.open() for _ in range(10)]
         busy = [opened.open() for _ in range(4)]
@@ -154,7 +154,7 @@ async def test_what_waits_for_a_hanging_server_is_bounded_in_all() -> None:
 
 
 async def test_messages_that_break_off_are_bounded_in_all() -> None:
-    """What has come of them counts as well (wire.md 8.5)."""
+    """Incomplete messages count as well (wire.md 8.5)."""
     async with relays_to(break_off) as opened:
         for _ in range(4):
             opened.open()
@@ -165,7 +165,7 @@ async def test_messages_that_break_off_are_bounded_in_all() -> None:
 
 
 async def test_a_server_that_reads_closes_nobody() -> None:
-    """However much passes: the sum is counted again before a socket is closed for it (8.5)."""
+    """The sum is recomputed before a socket is closed for it (8.5)."""
     async with relays_to(answer_all) as opened:
         pairs = [opened.open() for _ in range(8)]
         await until(lambda: opened.counted.count("relayed") == 8)

@@ -1,4 +1,4 @@
-"""The start: addresses, refusals, what is said (one line each)."""
+"""The start: addresses, refusals, messages of one line each."""
 
 import socket
 from ipaddress import IPv6Address
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_urls_are_real() -> None:
-    """Port 0 is resolved, and the server answers there when it says so."""
+    """Port 0 is resolved, and the server answers there once it prints the URL."""
     with Listening() as running:
         (url,) = running.urls
         assert url.startswith("http://127.0.0.1:")
@@ -21,7 +21,7 @@ def test_the_urls_are_real() -> None:
 
 
 def test_ipv6_addresses_stand_in_brackets() -> None:
-    """An IPv6 host is one to listen on."""
+    """A server can listen on an IPv6 host."""
     with Listening(host="::1") as running:
         (url,) = running.urls
         assert url.startswith("http://[::1]:")
@@ -35,7 +35,7 @@ def test_a_name_may_stand_for_several_addresses() -> None:
 
 
 def answers_at(url: str) -> bool:
-    """Return whether a request there is answered."""
+    """Return whether a request there gets a response."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     address = (host.strip("[]").replace("%25", "%"), int(port))
     with socket.create_connection(address, PATIENCE_SECONDS) as client:
@@ -53,7 +53,7 @@ def test_a_star_is_every_address_of_both_families() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_several_addresses_may_be_named(workers: int) -> None:
-    """Each is listened on, on one port; what two of them stand for is listened on once."""
+    """All are served, on one port; duplicates are merged."""
     with Listening(host="127.0.0.1,::1,127.0.0.1,localhost", workers=workers) as running:
         first, second = running.urls
         assert first.startswith("http://127.0.0.1:")
@@ -62,7 +62,7 @@ def test_several_addresses_may_be_named(workers: int) -> None:
 
 
 def link_local() -> str | None:
-    """Return an address of this machine that is one only together with its interface."""
+    """Return an address of this machine that is only valid with its interface."""
     try:
         rows = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
     except OSError:
@@ -82,7 +82,7 @@ def test_an_address_may_have_a_zone() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_port_in_use_is_one_sentence(workers: int) -> None:
-    """Nothing starts where another listens: status 1, one line."""
+    """Nothing starts on a port in use: status 1, one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with Listening(port=port, workers=workers) as running:
@@ -101,7 +101,7 @@ def test_a_port_in_use_is_one_sentence(workers: int) -> None:
     ],
 )
 def test_an_impossible_address_is_one_sentence(host: str, port: int, said: str) -> None:
-    """What cannot be listened on is said in one line, with status 1."""
+    """An invalid address is reported in one line, with status 1."""
     with Listening(host=host, port=port) as running:
         status, err = running.end()
         assert (status, err.count("\n")) == (1, 1)
@@ -110,7 +110,7 @@ def test_an_impossible_address_is_one_sentence(host: str, port: int, said: str) 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_app_that_cannot_start_says_why(workers: int) -> None:
-    """Its own message is all that is written; the status is 1."""
+    """Only its own message is written; the status is 1."""
     with Listening(refusal="数据库打不开", workers=workers) as running:
         assert running.urls == []
         assert running.end() == (1, "数据库打不开\n")

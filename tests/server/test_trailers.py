@@ -1,4 +1,4 @@
-"""What follows a head and is no body: trailers, extensions, lengths of chunks (security X1)."""
+"""What follows a head outside the body: trailers, extensions, chunk lengths (security X1)."""
 
 import contextlib
 import time
@@ -34,13 +34,13 @@ def listening() -> Iterator[Listening]:
 
 
 def memory(running: Listening) -> int:
-    """What the process holds of the machine, in bytes."""
+    """Return the memory of the process, in bytes."""
     statm = Path(f"/proc/{running.process.pid}/statm").read_text("ascii")
     return int(statm.split()[1]) * 4096
 
 
 def answer_of(peer: Peer) -> str:
-    """Return the answer; a refusal ends the connection."""
+    """Return the response; a refusal ends the connection."""
     status, said = peer.answer()
     if status != 200:
         assert peer.rest() == b""
@@ -62,7 +62,7 @@ def answer_of(peer: Peer) -> str:
     ],
 )
 def test_a_trailer_is_no_header(listening: Listening, trailer: bytes) -> None:
-    """The head is what it was when it ended, and the connection goes on as if nothing was."""
+    """The headers stay unchanged, and the connection continues normally."""
     request = HEAD + b"2\r\nab\r\n0\r\n" + trailer + b"\r\n\r\n"
     in_one, in_bytes = listening.connect().say(request * 2), listening.connect()
     for byte in request:
@@ -73,7 +73,7 @@ def test_a_trailer_is_no_header(listening: Listening, trailer: bytes) -> None:
 
 
 def test_the_bounds_of_the_next_head_are_whole(listening: Listening) -> None:
-    """What one request used up, another on the connection has; a contradiction is one again."""
+    """Each request has the full bounds; a contradiction is refused again."""
     trailers = b"".join(b"x%d: y\r\n" % number for number in range(60))
     peer = listening.connect()
     for _ in range(5):
@@ -85,29 +85,29 @@ def test_the_bounds_of_the_next_head_are_whole(listening: Listening) -> None:
 
 @pytest.mark.parametrize(("count", "outcome"), [(62, SEEN), (63, "400")])
 def test_trailers_count_as_headers(listening: Listening, count: int, outcome: str) -> None:
-    """Head and trailers together are 64 at most."""
+    """Headers and trailers together are at most 64."""
     trailers = b"".join(b"x%d: y\r\n" % number for number in range(count))
     assert answer_of(listening.connect().say(HEAD + b"0\r\n" + trailers + b"\r\n")) == outcome
 
 
 @pytest.mark.parametrize(("more", "outcome"), [(0, SEEN), (1, "400")])
 def test_trailers_are_counted_in_bytes(listening: Listening, more: int, outcome: str) -> None:
-    """Head and trailers together are 16 KiB at most."""
+    """Headers and trailers together are at most 16 KiB."""
     filler = 16384 - len(HEAD) - len(b"x: \r\n") + more
     peer = listening.connect().say(HEAD).say(b"0\r\n")
     assert answer_of(peer.say(b"x: " + b"y" * filler + b"\r\n\r\n")) == outcome
 
 
-# It is looked at once for 4 KiB that were read.
+# It is checked once for 4 KiB of input.
 @pytest.mark.parametrize(("more", "outcome"), [(0, SEEN), (4096, "400")])
 @pytest.mark.parametrize("filler", [b"1;", b"0"])
 def test_extensions_are_counted_in_bytes(
     listening: Listening, filler: bytes, more: int, outcome: str
 ) -> None:
-    """Head and what stands between the pieces of a body are 16 KiB at most, however they come."""
+    """Headers and chunk extensions together are at most 16 KiB, in any pieces."""
     length = filler + b"0" * (16384 - len(HEAD) - len(b"1;1\r\n\r\n0\r\n\r\n") + more)
     if filler == b"0":
-        length += b"01"  # a length with zeros in front of it
+        length += b"01"  # a length with leading zeros
     request = HEAD + length + (b"" if filler == b"0" else b"1") + b"\r\nx\r\n0\r\n\r\n"
     assert len(request) == 16384 + more + 1  # the body is not counted
     assert answer_of(listening.connect().say(request)) == outcome
@@ -126,7 +126,7 @@ def test_long_offers_in_a_row(listening: Listening) -> None:
 @pytest.mark.parametrize("path", [b"/headers", b"/once/a"])
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_what_has_no_end_is_refused(listening: Listening, kind: str, path: bytes) -> None:
-    """Past the head's bound it is 400, and the connection is closed."""
+    """Above the head's bound the response is 400, and the connection is closed."""
     start, more = ENDLESS[kind]
     peer = listening.connect().say(HEAD.replace(b"/headers", path) + start)
     with contextlib.suppress(ConnectionError):
@@ -147,7 +147,7 @@ def test_many_chunks_in_one_read_are_bounded(listening: Listening) -> None:
 
 
 def test_blank_lines_after_a_request_are_bounded(listening: Listening) -> None:
-    """Line ends between requests are passed over, but not without end."""
+    """Line ends between requests are skipped, up to a limit."""
     peer = listening.connect()
     peer.say(b"\r\n" * 100 + HEAD + b"0\r\n\r\n" + b"\r\n" * 100)
     assert answer_of(peer) == SEEN
@@ -159,7 +159,7 @@ def test_blank_lines_after_a_request_are_bounded(listening: Listening) -> None:
 
 
 def test_a_body_is_not_counted(listening: Listening) -> None:
-    """A megabyte in chunks of 4 KiB, or with a length, is the app's to judge."""
+    """A megabyte in chunks of 4 KiB, or with a length, is left to the endpoint."""
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     head = HEAD.replace(b"/headers", b"/a")
     peer = listening.connect().say(head + chunk * 256 + b"0\r\n\r\n")
@@ -170,7 +170,7 @@ def test_a_body_is_not_counted(listening: Listening) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_memory_does_not_grow(listening: Listening, kind: str) -> None:
-    """A second without end, on one connection after the other (security X1)."""
+    """A second of endless data, on one connection after the other (security X1)."""
     start, more = ENDLESS[kind]
     before = memory(listening)
     until = time.monotonic() + 1

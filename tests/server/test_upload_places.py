@@ -1,4 +1,4 @@
-"""Which upload loses its slot where slow uploads hold all of them (wire.md 8.4)."""
+"""Which upload loses its slot when slow uploads hold all of them (wire.md 8.4)."""
 
 import asyncio
 import tempfile
@@ -23,13 +23,13 @@ HOSTS = MAX_UPLOADS_AT_ONCE // MAX_UPLOADS_PER_HOST
 
 
 def new_form() -> UploadForm:
-    """Return a form of a client whose every token is good."""
+    """Return an upload form of a client whose tokens are all valid."""
     holder = UploadHolder(AccountId(1), b"", "")
     return UploadForm(BOUNDARY.encode(), lambda _: holder, tempfile.TemporaryFile)
 
 
 def stuck_after(body: bytes) -> Receive:
-    """Return a body of which nothing comes after its beginning."""
+    """Return a body that stops after its beginning."""
     events = [{"type": "http.request", "body": body, "more_body": True}]
 
     async def receive() -> dict[str, object]:
@@ -45,7 +45,7 @@ async def ignore(_: object) -> None:
 
 
 class Crowd:
-    """Uploads that take every place of a process and then stand still."""
+    """Uploads that take every slot of a process and then stall."""
 
     def __init__(self, now: Callable[[], float], hosts: int) -> None:
         self.places = UploadPlaces(now)
@@ -53,7 +53,7 @@ class Crowd:
         self.readers: list[asyncio.Task[None]] = []
 
     async def settle(self, bodies: Callable[[int], bytes]) -> None:
-        """Take the places, and send the beginning of each body."""
+        """Take the slots, and send the beginning of each body."""
         for number, upload in enumerate(self.forms):
             self.places.take(f"host {number // MAX_UPLOADS_PER_HOST}", upload)
             receive = stuck_after(bodies(number))
@@ -71,14 +71,14 @@ class Crowd:
         return ended
 
     def leave(self) -> None:
-        """End all."""
+        """End all uploads."""
         for reader in self.readers:
             reader.cancel()
 
 
 @pytest.mark.parametrize(("hosts", "newcomer"), [(1, "host 0"), (HOSTS, "another")])
 async def test_the_slowest_leaves(hosts: int, newcomer: str) -> None:
-    """Neither an address nor all places can be held by uploads that stand still."""
+    """Stalled uploads hold neither an address nor all slots."""
     now = 0.0
     crowd = Crowd(lambda: now, hosts)
     await crowd.settle(lambda number: b"-" if number == 3 else f"--{BOUNDARY}".encode())
@@ -94,7 +94,7 @@ async def test_the_slowest_leaves(hosts: int, newcomer: str) -> None:
 
 
 async def test_a_stranger_leaves_first() -> None:
-    """An account whose token came first keeps its place, though another upload is faster."""
+    """An account whose token came first keeps its slot, though another upload is faster."""
     now = 0.0
     crowd = Crowd(lambda: now, 1)
     signed_in = form([("token", b"t")]).removesuffix(b"--\r\n") + b"\r\n"

@@ -1,4 +1,4 @@
-"""Deadlines and bounds of sockets, on a loop whose time the test moves (security X1, X5)."""
+"""Deadlines and bounds of sockets, on a loop with a clock set by the test (security X1, X5)."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ GOING_AWAY, POLICY, INTERNAL = 1001, 1008, 1011
 
 
 class Loop:
-    """A loop that does nothing by itself."""
+    """A loop that the test drives."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -35,17 +35,17 @@ class Loop:
         return self.now
 
     def call_later(self, delay: float, work: Callable[[], None]) -> asyncio.TimerHandle:
-        """Note nothing: the test sweeps."""
+        """Ignore the timer: the test runs the sweep."""
         del delay, work
         return cast("asyncio.TimerHandle", None)
 
     def call_soon(self, work: Callable[[], None]) -> None:
-        """Wait for the test to run it."""
+        """Queue the callback for the test."""
         self.soon.append(work)
 
 
 class Transport:
-    """A connection whose peer the test plays."""
+    """A connection with a simulated peer."""
 
     def __init__(self) -> None:
         self.peer = Framing(CLIENT)
@@ -53,72 +53,72 @@ class Transport:
         self.has_ended = self.is_aborted = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Nothing follows from it."""
+        """Do nothing."""
 
     def is_closing(self) -> bool:
         """Return whether it was aborted."""
         return self.is_aborted
 
     def pause_reading(self) -> None:
-        """No more bytes shall come."""
+        """Stop reading."""
         self.is_reading = False
 
     def resume_reading(self) -> None:
-        """Bytes may come."""
+        """Resume reading."""
         self.is_reading = True
 
     def write(self, data: bytes) -> None:
-        """The peer gets frames, but for the response of the upgrade."""
+        """Record frames, but not the response of the upgrade."""
         if data:
             self.peer.receive_data(data)
 
     def write_eof(self) -> None:
-        """The peer gets the end."""
+        """Record the end."""
         self.has_ended = True
 
     def abort(self) -> None:
-        """It is over."""
+        """Record the abort."""
         self.is_aborted = True
 
     @property
     def messages(self) -> list[bytes]:
-        """What the peer got since the last look."""
+        """Return the peer's messages since the last call."""
         events = cast("list[Frame]", self.peer.events_received())
         return [bytes(one.data) for one in events if one.opcode is Opcode.BINARY]
 
     @property
     def close_code(self) -> int:
-        """The code that the peer was closed with, 0 for none."""
+        """Return the peer's close code, 0 for none."""
         return self.peer.close_rcvd.code if self.peer.close_rcvd else 0
 
 
 class Handler:
-    """Echoes texts; fails where one says so."""
+    """Echo texts; fail on a special one."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
         self.binaries = self.closings = 0
 
     def receive_text(self, text: bytes) -> None:
-        """Echo."""
+        """Echo the text."""
         if text == b"fail":
             raise ValueError
         self.socket.send(text)
 
     def receive_binary(self) -> None:
-        """Count."""
+        """Count the message."""
         self.binaries += 1
 
     def connection_closed(self) -> None:
-        """Count."""
+        """Count the call."""
         self.closings += 1
 
 
 class App:
-    """Takes every socket."""
+    """An app that accepts every socket."""
 
     def is_socket_path(self, path: str) -> bool:
-        """Any."""
+        """Return True."""
         return bool(path)
 
     def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler:
@@ -128,7 +128,7 @@ class App:
 
 
 class Host:
-    """Sockets with one that is open."""
+    """A socket host with one open socket."""
 
     def __init__(self, *, confirmed: bool = True, capacity: int = 10) -> None:
         self.loop = Loop()
@@ -144,7 +144,7 @@ class Host:
             self.socket.confirm()
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, and sweep."""
+        """Let time pass, and run the sweep."""
         self.loop.now += seconds
         self.sockets.start()
 
@@ -155,7 +155,7 @@ class Host:
         self.socket.data_received(b"".join(self.transport.peer.data_to_send()))
 
     def run_soon(self) -> int:
-        """One turn of the loop; return how much there was to do."""
+        """Run one tick of the loop; return the number of its callbacks."""
         soon, self.loop.soon = self.loop.soon, []
         for work in soon:
             work()
@@ -174,7 +174,7 @@ def test_a_silent_socket_is_closed() -> None:
 
 
 def test_a_ping_is_no_silence() -> None:
-    """Clients may beat by pings, which are answered (RFC 6455 5.5.2)."""
+    """Clients may use pings as heartbeats, which are answered (RFC 6455 5.5.2)."""
     host = Host()
     for _ in range(3):
         host.pass_time(LIMITS.silent_seconds - 2)
@@ -185,7 +185,7 @@ def test_a_ping_is_no_silence() -> None:
 
 @pytest.mark.parametrize(("confirmed", "code"), [(True, 0), (False, POLICY)])
 def test_a_socket_without_a_login_is_closed(confirmed: bool, code: int) -> None:
-    """Without a login it is closed after 10 s, in spite of heartbeats."""
+    """Without a login it is closed after 10 s, despite heartbeats."""
     host = Host(confirmed=confirmed)
     for _ in range(3):
         host.pass_time(3)
@@ -196,7 +196,7 @@ def test_a_socket_without_a_login_is_closed(confirmed: bool, code: int) -> None:
 
 
 def test_a_peer_that_does_not_close_is_cut() -> None:
-    """5 s after the closing frame."""
+    """The connection is closed 5 s after the closing frame."""
     host = Host()
     host.socket.close(GOING_AWAY, "")
     host.pass_time(LIMITS.close_seconds - 1)
@@ -206,7 +206,7 @@ def test_a_peer_that_does_not_close_is_cut() -> None:
 
 
 def test_a_peer_that_does_not_read_is_not_read_and_then_cut() -> None:
-    """What waits for it stays as it is; optional messages are dropped."""
+    """A full write buffer stops reading, drops optional messages, and then ends the connection."""
     host = Host()
     host.socket.pause_writing()
     reading = [host.transport.is_reading]
@@ -223,7 +223,7 @@ def test_a_peer_that_does_not_read_is_not_read_and_then_cut() -> None:
 
 
 def test_a_long_read_is_taken_in_turns() -> None:
-    """No turn of the loop takes more than some frames, and each is answered once, in order."""
+    """A tick handles only a few frames, and each is answered once, in order."""
     host = Host()
     host.say(b"x" * 100, times=200)
     assert not host.transport.is_reading
@@ -266,7 +266,7 @@ def test_a_lost_connection_is_handled_once() -> None:
 
 
 def test_a_stop_closes_all() -> None:
-    """With the code that says that the server goes away."""
+    """Sockets get the code for "going away"."""
     host = Host()
     host.sockets.close_all()
     assert host.transport.close_code == GOING_AWAY
@@ -275,14 +275,14 @@ def test_a_stop_closes_all() -> None:
 
 
 def test_beyond_the_capacity_there_is_no_room() -> None:
-    """Descriptors are left for requests."""
+    """Some descriptors are reserved for requests."""
     host = Host(capacity=1)
     assert host.sockets.open(REQUEST, host.socket) is None
 
 
 @pytest.mark.parametrize("missing", ["upgrade", "connection", "sec-websocket-version"])
 def test_a_handshake_that_lacks_something_is_none(missing: str) -> None:
-    """Each part is needed (RFC 6455 4.2.1)."""
+    """Each header is required (RFC 6455 4.2.1)."""
     headers = {
         "upgrade": "websocket",
         "connection": "keep-alive, Upgrade",

@@ -1,6 +1,6 @@
-"""Several processes.
+"""Servers with several processes.
 
-Signals that ask other servers for a new log cut no request here (security R17).
+Signals that ask other servers to reopen their log interrupt no request here (security R17).
 """
 
 import os
@@ -29,7 +29,7 @@ def workers_seen(running: Listening, enough: int) -> set[int]:
 
 
 def test_a_dead_worker_is_replaced() -> None:
-    """One of two is killed: the other answers on, and a new one joins."""
+    """If one of two is killed, the other answers, and a new one joins."""
     with Listening(workers=2) as running:
         before = workers_seen(running, 2)
         assert len(before) == 2
@@ -49,7 +49,7 @@ def test_a_dead_worker_is_replaced() -> None:
 
 
 def test_all_workers_end_gracefully() -> None:
-    """One SIGTERM to the parent: each worker finishes its replies and its app."""
+    """After one SIGTERM to the parent each worker finishes its responses and its app."""
     with Listening(workers=2) as running:
         peers = [
             running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n") for _ in range(8)
@@ -76,7 +76,7 @@ def test_ctrl_c_reaches_the_whole_group_and_costs_nothing() -> None:
 
 
 def test_workers_do_not_outlive_their_parent() -> None:
-    """A parent killed without warning: its workers end by themselves."""
+    """If the parent is killed, its workers end by themselves."""
     with Listening(workers=2) as running:
         workers_seen(running, 2)
         idle = running.connect()
@@ -88,7 +88,7 @@ def test_workers_do_not_outlive_their_parent() -> None:
 
 
 def test_a_second_signal_takes_the_workers_along() -> None:
-    """SIGTERM twice: parent and workers are gone although a request runs."""
+    """After a second SIGTERM parent and workers end although a request runs."""
     with Listening(workers=2) as running:
         idle = running.connect()
         idle.run("/a")
@@ -105,7 +105,7 @@ NUMBERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def test_one_process_goes_on() -> None:
-    """The request under way is answered, and so is the next on its connection."""
+    """The request in flight is answered, and so is the next on its connection."""
     with Listening() as running:
         peer = running.connect().say(ASKING)
         assert running.err_line() == "app waits"
@@ -154,7 +154,7 @@ def test_workers_are_safe_from_their_first_moment() -> None:
 
 @pytest.fixture
 def hangup() -> Iterator[None]:
-    """Processes that are started heed SIGHUP, also where `nohup` has the tests ignore it."""
+    """Let child processes react to SIGHUP, even if `nohup` makes the tests ignore it."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -163,7 +163,7 @@ def hangup() -> Iterator[None]:
 @pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_terminal_that_is_gone_ends_the_server_gracefully(workers: int) -> None:
-    """Without a terminal to press Ctrl-C on, the app still ends well."""
+    """Without a terminal for Ctrl-C, the app still ends well."""
     master, terminal = pty.openpty()
     script = asgi_apps.__file__
     process = subprocess.Popen(  # noqa: S603 - our own script

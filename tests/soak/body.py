@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of one moment."""
+    """The size of a process at one time."""
 
     resident_kib: int
     threads: int
@@ -17,7 +17,7 @@ class Size:
 
 
 def size(pid: int) -> Size:
-    """Measures a process (Linux)."""
+    """Measure a process (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text("ascii")
 
     def number(name: str) -> int:
@@ -29,7 +29,7 @@ def size(pid: int) -> Size:
 
 
 def slope_mib(samples: list[tuple[int, Size]]) -> float:
-    """MiB of growth per 100,000 requests, by least squares over (requests so far, size)."""
+    """Return the growth in MiB per 100,000 requests, by least squares over (requests, size)."""
     line = statistics.linear_regression(
         [requests / 100_000 for requests, _ in samples],
         [size.resident_kib / 1024 for _, size in samples],
@@ -38,13 +38,13 @@ def slope_mib(samples: list[tuple[int, Size]]) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used of all cores since it began."""
+    """Return the CPU time of a process since its start."""
     after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def busy_seconds() -> float:
-    """What all processes of the machine, and its host, have used since it began."""
+    """Return the CPU time of all processes of the machine, and its host, since its boot."""
     user, nice, system, _idle, _disk, irq, softirq, steal = (
         int(word) for word in Path("/proc/stat").read_text("ascii").split("\n")[0].split()[1:9]
     )

@@ -1,4 +1,4 @@
-"""The load: as fast as answers come, or at a fixed rate."""
+"""The load: as fast as responses arrive, or at a fixed rate."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ _TICK_SECONDS = 0.001
 
 
 async def closed(board: Switchboard, next_request: Callable[[], Request], seconds: float) -> None:
-    """Send again on each line as soon as its answer has come: the maximum rate of a server."""
+    """Send again on each line as soon as its response arrives: the server's maximum rate."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     over = asyncio.Event()
@@ -34,10 +34,10 @@ async def closed(board: Switchboard, next_request: Callable[[], Request], second
 
 
 class Arrivals:
-    """Requests that come at random moments, whether or not the server keeps up.
+    """Requests at random times, whether or not the server keeps up.
 
-    A request is due when it arrives, and its time counts from then on, also while no line is free:
-    a server that stalls is not asked less (no coordinated omission).
+    A request is due when it arrives, and its time counts from then on, even without a free line:
+    a server that stalls gets no fewer requests (no coordinated omission).
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Arrivals:
         self._next_request = next_request
         self._patience_seconds = patience_seconds
         self._waiting: deque[tuple[Request, float]] = deque()
-        self._chance = random.Random(15)  # noqa: S311 - moments of a load, no secret
+        self._chance = random.Random(15)  # noqa: S311 - times of a load, no secret
         self.given_up = 0
         self.arrived = 0
 
     async def run(self, per_second: float, seconds: float) -> None:
-        """Asks at a rate for a time; what is under way then goes on."""
+        """Send at a rate for a time; requests in flight continue afterwards."""
         loop = asyncio.get_running_loop()
         self._board.on_free = self._freed
         due_at = begun = loop.time()
@@ -63,7 +63,7 @@ class Arrivals:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def settle(self) -> None:
-        """Return when no request waits any more."""
+        """Wait until no request is waiting."""
         loop = asyncio.get_running_loop()
         while self._waiting or not self._board.is_quiet:
             self._forget_late(loop.time())

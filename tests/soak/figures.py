@@ -1,4 +1,4 @@
-"""What a load showed: counts, and how long answers took."""
+"""The results of a load: counts, and durations of responses."""
 
 from collections import Counter
 
@@ -15,11 +15,11 @@ class Times:
         self._counts: Counter[int] = Counter()
 
     def add(self, seconds: float) -> None:
-        """Counts one duration."""
+        """Count one duration."""
         self._counts[min(int(seconds * _BUCKETS_PER_SECOND), _BUCKETS)] += 1
 
     def ms(self, share: float) -> float:
-        """The duration that so large a share stayed within, in milliseconds; 0 of none."""
+        """Return the duration that a share stayed within, in milliseconds; 0 if there are none."""
         left = self._counts.total() * share
         for bucket in sorted(self._counts):
             left -= self._counts[bucket]
@@ -29,7 +29,7 @@ class Times:
 
 
 class Figures:
-    """Of one phase of a run."""
+    """The results of one phase of a run."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -37,7 +37,7 @@ class Figures:
         self._refusals = Times()
 
     def add(self, answered: Answered) -> None:
-        """Counts an answer."""
+        """Count a response."""
         self.outcomes[answered.kind, answered.outcome] += 1
         if answered.outcome == "ok":
             times = self._times.setdefault(answered.kind, Times())
@@ -47,29 +47,29 @@ class Figures:
 
     @property
     def good(self) -> int:
-        """How many answers were successes."""
+        """Return the number of successes."""
         return self.count("ok")
 
     @property
     def total(self) -> int:
-        """How many answers there were."""
+        """Return the number of responses."""
         return self.outcomes.total()
 
     @property
     def refusals_p99_ms(self) -> float:
-        """Of all other answers, from when they were sent; 0 where there were none."""
+        """Return the p99 of all other responses, since they were sent; 0 if there were none."""
         return self._refusals.ms(0.99)
 
     def count(self, wanted: str) -> int:
-        """How many answers had an outcome."""
+        """Return the number of responses with an outcome."""
         return sum(count for (_, outcome), count in self.outcomes.items() if outcome == wanted)
 
     def p99_ms(self, kind: str) -> float:
-        """Of successes of a kind, from when they were due; 0 where there were none."""
+        """Return the p99 of a kind's successes, since they were due; 0 if there were none."""
         return self._times[kind].ms(0.99) if kind in self._times else 0.0
 
     def summary(self, seconds: float) -> dict[str, object]:
-        """What stands in the report."""
+        """Return the phase for the report."""
         return {
             "seconds": round(seconds, 1),
             "good_per_second": round(self.good / seconds),

@@ -1,6 +1,6 @@
-"""Every reader of bodies, fed by coverage: `make fuzz` (security R23).
+"""Coverage-guided fuzzing of every body parser: `make fuzz` (security R23).
 
-A reader returns a request or refuses; any other end is a finding, and the engine keeps its bytes.
+A parser returns a request or refuses; any other outcome is a finding, whose bytes the engine keeps.
 """
 
 import sys
@@ -24,7 +24,7 @@ from hupan.errors import InvalidField, UnreadableBody
 
 
 def readers() -> list[Callable[[bytes], object]]:
-    """One for each form in which a request may come."""
+    """Return a parser for each format of a request."""
     found: list[Callable[[bytes], object]] = [is_too_deep]
     for line in ENDPOINTS:
         if issubclass(line.request, Message):
@@ -40,7 +40,7 @@ READERS = readers()
 
 
 def one(data: bytes) -> None:
-    """The first byte chooses the reader, the others are the body."""
+    """Parse one input: the first byte chooses the parser, the others are the body."""
     if not data:
         return
     try:

@@ -1,4 +1,4 @@
-"""Connections that send requests at a given rate, and time each answer."""
+"""Connections that send requests at a given rate, and time each response."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ _HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: its kind in the figures, and its bytes."""
+    """A request: its kind in the results, and its bytes."""
 
     kind: str
     wire: bytes
@@ -21,13 +21,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How one request went.
+    """The outcome of one request.
 
     Attributes:
         outcome: `x-result`, or "broken" when the connection ended instead.
         due_at: when it should have been sent, in the loop's time.
-        sent_at: when it was.
-        ended_at: when the whole answer had come.
+        sent_at: when it was sent.
+        ended_at: when the whole response had arrived.
     """
 
     kind: str
@@ -48,17 +48,17 @@ class Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one for TCP
-        """Keeps the way out."""
+        """Record the transport."""
         self._transport = transport
 
     def send(self, request: Request, due_at: float) -> None:
-        """Send a request; the answer is passed to `on_answer`."""
+        """Send a request; the response is passed to `on_answer`."""
         assert self._transport is not None
         self._asked = (request, due_at, self._loop.time())
         self._transport.write(request.wire)
 
     def data_received(self, data: bytes) -> None:
-        """Read an answer, in one piece or in many."""
+        """Read a response, in one piece or in many."""
         self._held += data
         end = self._held.find(_HEAD_END)
         if end < 0:
@@ -72,20 +72,20 @@ class Line(asyncio.Protocol):
         self._finish(outcome[1].decode() if is_ok and outcome is not None else "other")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Report that no answer will come to a waiting request."""
+        """Report a waiting request as broken."""
         del error
         if self._asked is not None:
             self._finish("broken")
 
     def close(self) -> None:
-        """Hangs up."""
+        """Close the connection."""
         self._asked = None
         if self._transport is not None:
             self._transport.close()
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be asked on."""
+        """Return whether it can still be used."""
         return self._transport is not None and not self._transport.is_closing()
 
     def _finish(self, outcome: str) -> None:
@@ -99,11 +99,11 @@ class Switchboard:
     """Lines to one port; those without a request are free."""
 
     def __init__(self, port: int, on_answer: Callable[[Answered], None]) -> None:
-        """Opens nothing yet.
+        """Create it without lines.
 
         Args:
             port: of the loopback address.
-            on_answer: called with every answer, before its line is free again.
+            on_answer: called with every response, before its line is free again.
         """
         self._port = port
         self._on_answer = on_answer
@@ -133,7 +133,7 @@ class Switchboard:
             self.replace(line)
 
     def replace(self, line: Line) -> None:
-        """Opens a line for one that the server closed."""
+        """Open a line for one that the server closed."""
         self._lines.discard(line)
         task = asyncio.create_task(self._open_one())
         self._opening.add(task)
@@ -141,11 +141,11 @@ class Switchboard:
 
     @property
     def is_quiet(self) -> bool:
-        """Return whether no request waits for an answer."""
+        """Return whether no request waits for a response."""
         return len(self.free) == len(self._lines) and not self._opening
 
     def close(self) -> None:
-        """Hangs up everywhere."""
+        """Close all lines."""
         for task in self._opening:
             task.cancel()
         for line in self._lines:

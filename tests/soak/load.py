@@ -1,11 +1,11 @@
-"""70 % of the server's capacity, sustained; three times as much, survived (R15).
+"""Hold 70 % of the server's capacity, then survive three times as much (R15).
 
-`python -m tests.soak.load --minutes 15 --out soak.json`: starts a server on one core, loads it from
-the others, prints what it saw and ends with 1 when a bound was missed. The machine should be idle
+`python -m tests.soak.load --minutes 15 --out soak.json`: start a server on one core, load it from
+the others, print the results and exit with 1 if a target was missed. The machine should be idle
 otherwise: `cores_busy_with_others` shows whether it was.
 
-The peak is what sixteen clients get that send without a pause; more of them get more, for commits
-are shared then, but that is no load that comes at random moments.
+The peak is the rate of sixteen clients without pauses. More clients get more, because commits are
+shared then, but that is no load at random times.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Run:
         self.missed: list[str] = []
 
     async def play(self, minutes: float, overload_seconds: float) -> None:
-        """All phases."""
+        """Run all phases."""
         await self._board.open(PEAK_LINES)
         await self._phase("warm-up", closed(self._board, self._mix.draw, WARM_UP_SECONDS))
         peak_figures, seconds = await self._phase(
@@ -86,7 +86,7 @@ class Run:
         self._require(slope <= SLOPE_MIB, f"held: memory grows <= {SLOPE_MIB:g} MiB per 100k")
 
     async def _flood(self, peak: float, seconds: float) -> None:
-        """Three times the peak; then at once the held load again, behind what still waits."""
+        """Send three times the peak, then at once the held load, while requests still wait."""
         arrivals = Arrivals(self._board, self._mix.draw, CROWD_PATIENCE_SECONDS)
         flood, took = await self._phase("flood", arrivals.run(peak * OVERLOAD_FACTOR, seconds))
         self.report["flood_arrived"] = arrivals.arrived
@@ -160,7 +160,7 @@ def _loaded(folder: str, cores: list[int], minutes: float, overload_seconds: flo
     options = ("--data-dir", folder)
     with Server("sandbox", *options) as sandbox, WireClient(sandbox) as wire:
         members = crowd(wire, ACCOUNTS, with_password=WITH_PASSWORD)
-    # What this process starts runs where it runs: the server gets the first core for itself.
+    # Child processes inherit the cores: the server gets the first core for itself.
     os.sched_setaffinity(0, cores[:1])
     quiet = {"HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "warning"}
     with Server("serve", *options, environment=quiet) as server:

@@ -1,4 +1,4 @@
-"""What a crowd of signed-in clients asks: mostly reads, some writes, a few sign-ins."""
+"""The requests of many signed-in clients: mostly reads, some writes, a few sign-ins."""
 
 import json
 import random
@@ -14,7 +14,7 @@ PASSWORD = "a long enough pass phrase"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account of the crowd; `email` is "" for those that have no password."""
+    """An account; `email` is "" for those that have no password."""
 
     id: str
     token: str
@@ -23,7 +23,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One kind of request: how often, what counts, how it is written.
+    """One kind of request: its frequency, its kind and its form.
 
     Attributes:
         weight: of a thousand requests.
@@ -103,7 +103,7 @@ MIX = (
 
 
 def crowd(wire: WireClient, count: int, *, with_password: int) -> list[Member]:
-    """Makes the accounts through the doors of a sandbox."""
+    """Make the accounts through the endpoints of a sandbox."""
     members = []
     for number in range(count):
         email = f"soak{number}@example.com" if number < with_password else ""
@@ -114,7 +114,7 @@ def crowd(wire: WireClient, count: int, *, with_password: int) -> list[Member]:
 
 
 class Mix:
-    """Draws requests, the same ones in each run."""
+    """Draw requests, the same ones in each run."""
 
     def __init__(self, members: list[Member]) -> None:
         self._chance = random.Random(7)  # noqa: S311 - a load, no secret
@@ -124,7 +124,7 @@ class Mix:
         self._cards = [share for share in MIX for _ in range(share.weight)]
 
     def draw(self) -> Request:
-        """The next request."""
+        """Return the next request."""
         share = self._chance.choice(self._cards)
         members = self._with_password if share.kind == "sign-in" else self._members
         self._serial += 1

@@ -25,7 +25,7 @@ connection before it gives up. One server process on one core.
 
 
 def page(report: dict[str, Any]) -> str:
-    """Return the figures as a table, and the targets that were missed."""
+    """Return the results as a table, and the missed targets."""
     rows = "".join(_row(phase, load, report[phase]) for phase, load in PHASES.items())
     memory = report["held_memory"]
     facts = [

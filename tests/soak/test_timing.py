@@ -1,8 +1,8 @@
-"""The time of an answer does not reveal accounts (security E2).
+"""The time of a response does not reveal accounts (security E2).
 
-Three hundred pairs, interleaved: a target with an account and one without, the same request. The
-chance that a known one takes longer than an unknown one (the area under the curve) must be one half
-within five hundredths, and the medians within five of a hundred. Two runs of three decide, for a
+Three hundred pairs, interleaved, send the same request for a target with an account and one
+without. The chance that a known one takes longer (the area under the curve) must be one half
+within five hundredths, and the medians equal within 5 %. Two runs of three decide, because a
 loaded machine is not steady.
 """
 
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.soak, pytest.mark.one_engine]
 PAIRS, RUNS = 300, 3
 WARM_UP = 20
 PASSWORD, WRONG = "the lake at seven", "the lake at eight"
-Knock = Callable[[WireClient, str], None]
+SendRequest = Callable[[WireClient, str], None]
 
 
 def by_password(wire: WireClient, email: str) -> None:
-    """Signs in with a wrong password."""
+    """Sign in with a wrong password."""
     assert wire.email_login(email, WRONG).code == 1301
 
 
@@ -40,8 +40,8 @@ def by_code(wire: WireClient, phone: str) -> None:
     assert wire.sign_in(phone, "100000").code == 1202
 
 
-# Name -> what is asked, what the known account has.
-QUESTIONS: dict[str, tuple[Knock, str, dict[str, object]]] = {
+# Name -> the request, and the data of the known account.
+QUESTIONS: dict[str, tuple[SendRequest, str, dict[str, object]]] = {
     "wrong password": (by_password, "email", {"password": PASSWORD}),
     "without password": (by_password, "email", {}),
     "banned": (by_password, "email", {"password": PASSWORD, "banDays": 3}),
@@ -51,21 +51,21 @@ QUESTIONS: dict[str, tuple[Knock, str, dict[str, object]]] = {
 
 
 def area(known: list[float], unknown: list[float]) -> float:
-    """The chance that one of the first is the longer one (Mann and Whitney)."""
+    """Return the chance that one of the first is longer (Mann and Whitney)."""
     pairs = ((a > b) + (a == b) / 2 for a in known for b in unknown)
     return sum(pairs) / (len(known) * len(unknown))
 
 
-def seconds(wire: WireClient, knock: Knock, target: str) -> float:
-    """How long one question takes."""
+def seconds(wire: WireClient, send_request: SendRequest, target: str) -> float:
+    """Return the duration of one request."""
     start = time.perf_counter()
-    knock(wire, target)
+    send_request(wire, target)
     return time.perf_counter() - start
 
 
 def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
     """Return whether known and unknown targets are indistinguishable in one run."""
-    knock, kind, fields = QUESTIONS[name]
+    send_request, kind, fields = QUESTIONS[name]
     times: dict[bool, list[float]] = {True: [], False: []}
     for pair in range(WARM_UP + PAIRS):
         for known in (True, False) if pair % 2 else (False, True):
@@ -74,8 +74,8 @@ def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
             if known:
                 wire.account(**{kind: target}, **fields)
             else:
-                wire.account()  # so that the store does the same work before either question
-            took = seconds(wire, knock, target)
+                wire.account()  # so that the store does the same work before either request
+            took = seconds(wire, send_request, target)
             if pair >= WARM_UP:
                 times[known].append(took)
     gap = abs(median(times[True]) / median(times[False]) - 1)

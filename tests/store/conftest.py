@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Where the test's store lies."""
+    """Return the location of the test's store."""
     return tmp_path / "hupan.db"

@@ -1,4 +1,4 @@
-"""Encryption of backups in the format of age: what others wrote is read, what was altered is not.
+"""Backups in age's format: files of other programs are read, altered ones are refused.
 
 The samples were written by the program age 1.1.1 and never passed through our own code.
 """
@@ -33,14 +33,14 @@ BY_KEY = base64.b64decode(
     "dVUzVjRxVUpMTHBCZkVmMmVpMXRJR1ppMFA0OGMKbeluFy5NHUVPoHl6rswcR1IXIJA+dw3p2itgNBxZrjJ1jUl6Cw=="
 )
 PUBLIC = "age1ptm7gvp48kcka25kzxke5km5n4dj9jzce6e6aszwyrs69kfe5gnsz08zev"
-# A key of this test alone.
+# A key of this test only.
 SECRET = "AGE-SECRET-KEY-1ZZ7KHQWEC9GD3ZAN489A7264YRFER58ZS8LEVJK09WL6QGCZV50QTLHZSV"
 IDENTITY = parse_identity(f"# public key: {PUBLIC}\n{SECRET}\n")
 QUICK_LOG_N = 4
 
 
 def encrypt(data: bytes, recipient: Passphrase | PublicKey) -> bytes:
-    """Return a file; a passphrase is cheap."""
+    """Return an encrypted file, with a low cost for a passphrase."""
     target = io.BytesIO()
     writer = EncryptingWriter(target, recipient, log_n=QUICK_LOG_N)
     writer.write(data)
@@ -49,19 +49,19 @@ def encrypt(data: bytes, recipient: Passphrase | PublicKey) -> bytes:
 
 
 def decrypt(file: bytes, opener: Passphrase | Identity = PASSPHRASE) -> bytes:
-    """What is in a file."""
+    """Return the content of a file."""
     return DecryptingReader(io.BytesIO(file), opener).read()
 
 
 @pytest.mark.slow
 def test_a_file_of_the_program_age_is_read() -> None:
-    """By passphrase and by key (security L6)."""
+    """A file by passphrase and one by key are decrypted (security L6)."""
     assert decrypt(BY_PASSPHRASE) == b"lake\n"
     assert decrypt(BY_KEY, IDENTITY) == b"lake\n"
 
 
 def test_keys_have_the_form_of_age() -> None:
-    """Both halves are written as age writes them."""
+    """Both halves have age's format."""
     assert str(IDENTITY.public_key) == PUBLIC
     assert IDENTITY.secret_text() == SECRET
     assert parse_public_key(f" {PUBLIC}\n") == IDENTITY.public_key
@@ -72,7 +72,7 @@ def test_keys_have_the_form_of_age() -> None:
     ["", "age1", PUBLIC[:-1], PUBLIC[:-1] + "w", PUBLIC.upper(), f"{PUBLIC}q", SECRET, "岸" * 62],
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
-    """A wrong character changes the sum at the end."""
+    """A wrong character fails the checksum."""
     with pytest.raises(InvalidKeyError):
         parse_public_key(text)
     with pytest.raises(InvalidKeyError):
@@ -81,7 +81,7 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 200_000])
 def test_what_was_encrypted_is_decrypted(size: int) -> None:
-    """Data of any length, with passphrase and key."""
+    """This applies to data of any length, with passphrase and key."""
     data = bytes(range(251)) * (size // 251 + 1)
     data = data[:size]
     assert decrypt(encrypt(data, PASSPHRASE)) == data
@@ -99,7 +99,7 @@ def test_every_byte_counts() -> None:
 
 
 def test_a_flipped_bit_is_refused_by_passphrase() -> None:
-    """Also where it changes the cost or the salt."""
+    """This includes the cost and the salt."""
     file = encrypt(b"lake", PASSPHRASE)
     for index in range(len(file)):
         damaged = bytearray(file)
@@ -109,7 +109,7 @@ def test_a_flipped_bit_is_refused_by_passphrase() -> None:
 
 
 def test_every_cut_is_refused() -> None:
-    """Between two chunks too: only the last one is marked as the last."""
+    """A cut between two chunks is found, because only the last chunk is marked as such."""
     file = encrypt(bytes(3 * CHUNK_BYTES), IDENTITY.public_key)
     begin = len(file) - 3 * (CHUNK_BYTES + 16)
     cuts = [*range(begin + 40), begin + CHUNK_BYTES + 16, begin + 2 * (CHUNK_BYTES + 16)]
@@ -119,7 +119,7 @@ def test_every_cut_is_refused() -> None:
 
 
 def test_chunks_cannot_be_moved_or_added() -> None:
-    """Each is bound to its place, and nothing follows the last one."""
+    """Each chunk is bound to its position, and nothing may follow the last one."""
     file = encrypt(bytes(2 * CHUNK_BYTES), IDENTITY.public_key)
     sealed = CHUNK_BYTES + 16
     begin = len(file) - 2 * sealed
@@ -130,7 +130,7 @@ def test_chunks_cannot_be_moved_or_added() -> None:
 
 
 def test_a_bomb_is_refused_before_any_work() -> None:
-    """A cost that would take a terabyte, and a header without an end."""
+    """A cost that needs a terabyte and an endless header are refused."""
     file = encrypt(b"lake", PASSPHRASE)
     for cost in (b"30", b"99", b"04", b"0", b"-1", b"999999999999"):
         with pytest.raises(AgeError):
@@ -143,7 +143,7 @@ def test_a_bomb_is_refused_before_any_work() -> None:
 
 
 def test_the_wrong_way_to_open_a_file_is_named() -> None:
-    """A passphrase does not open what a key does, and the other way round."""
+    """A passphrase does not open a file for a key, nor the reverse."""
     with pytest.raises(AgeError, match="private key"):
         decrypt(encrypt(b"lake", IDENTITY.public_key))
     with pytest.raises(AgeError, match="HUPAN_BACKUP_PASSPHRASE"):

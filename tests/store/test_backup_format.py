@@ -1,4 +1,4 @@
-"""Ends and moments of archives that others made, and which backups are kept (security L6)."""
+"""Ends and times of foreign archives, and which backups are kept (security L6)."""
 
 import io
 import tracemalloc
@@ -26,7 +26,7 @@ class _Bytes(io.RawIOBase):
         self.file = io.BytesIO(data)
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # any buffer will do
@@ -40,7 +40,7 @@ class _Bytes(io.RawIOBase):
 
 @pytest.mark.slow
 def test_a_bomb_behind_the_end_takes_no_memory() -> None:
-    """An archive that goes on after its end is refused before the rest is expanded."""
+    """An archive that continues after its end is refused before the rest is decompressed."""
     target = _Bytes()
     writer = ArchiveWriter(target)
     writer.add(MANIFEST_NAME, b"{}")
@@ -63,7 +63,7 @@ def test_a_bomb_behind_the_end_takes_no_memory() -> None:
 
 @pytest.mark.parametrize("moment", [0, 1, 253_402_300_799])
 def test_a_moment_that_some_zone_cannot_show_is_refused(moment: int) -> None:
-    """The author of the backup chose the time, and it is shown in the zone of the settings."""
+    """The backup's author chose the time, and it is shown in the configured zone."""
     manifest = {
         "format": 1,
         "hupan": "0.1.0",
@@ -80,13 +80,13 @@ def test_a_moment_that_some_zone_cannot_show_is_refused(moment: int) -> None:
 
 @pytest.mark.parametrize("time", ["99991231T235959Z", "00010101T000000Z", "20261301T000000Z"])
 def test_a_file_with_such_a_moment_is_no_backup(time: str) -> None:
-    """It is neither listed nor deleted."""
+    """Such a file is neither listed nor deleted."""
     assert parse_backup_time("hupan-20261126T120000Z-0123ab.tar.gz.age") == 1_795_694_400
     assert parse_backup_time(f"hupan-{time}-0123ab.tar.gz.age") is None
 
 
 def test_the_backup_just_made_stays() -> None:
-    """Also after a clock that was wrong, whose backups look newer."""
+    """It stays even if a wrong clock made earlier backups look newer."""
     backups = [StoredBackup(name, 1, time) for name, time in (("b", 90), ("a", 95), ("now", 10))]
     assert [one.name for one in select_surplus(backups, 1, "now")] == ["b", "a"]
     assert [one.name for one in select_surplus(backups, 2, "now")] == ["b"]

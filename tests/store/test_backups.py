@@ -16,12 +16,12 @@ WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE
 INSERT INTO coin_refusals
 SELECT n, 'k', 1, printf('%.*c', 4000, 'x'), '', '', 1, '', 1 FROM numbers
 """
-"""Eight megabytes, more than SQLite keeps in memory while it copies."""
+"""Eight megabytes, more than SQLite keeps in memory during a copy."""
 
 
 @pytest.mark.slow
 async def test_a_large_copy_is_whole(tmp_path: Path, database: Path) -> None:
-    """Each page has its checksum, also one that was written before the first; writes go on."""
+    """Each page has its checksum, even one written before the first copy; writes continue."""
     migrate_file(database)
     connection = connect(database)
     connection.execute(FILL).fetchall()
@@ -38,7 +38,7 @@ async def test_a_large_copy_is_whole(tmp_path: Path, database: Path) -> None:
 
 
 def test_a_damaged_page_is_not_copied(tmp_path: Path, database: Path) -> None:
-    """No backup is made of what cannot be read (security R05)."""
+    """No backup is made of an unreadable store (security R05)."""
     migrate_file(database)
     connection = connect(database)
     connection.execute(FILL).fetchall()

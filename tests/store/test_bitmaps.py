@@ -1,4 +1,4 @@
-"""Sets of places are kept and worked on without loss."""
+"""Sets of positions are stored and combined without loss."""
 
 import pytest
 from hypothesis import given
@@ -24,13 +24,13 @@ SETS = st.one_of(
 @pytest.mark.slow
 @given(SETS)
 def test_what_is_packed_comes_out(places: set[int]) -> None:
-    """Few places or many, none at all or all of them."""
+    """This holds for few positions or many, none or all."""
     members = unpack_bitmap(pack_positions(sorted(places)))
     assert list_positions(members, 0, POSITIONS_PER_BLOCK) == sorted(places)
 
 
 def test_both_forms_hold_the_same() -> None:
-    """The set just below and just above the bound between the forms."""
+    """The sets just below and above the bound between the forms are equal."""
     for count in (MAX_LISTED_POSITIONS, MAX_LISTED_POSITIONS + 1):
         places = list(range(3, 3 + 7 * count, 7))
         assert (
@@ -41,6 +41,6 @@ def test_both_forms_hold_the_same() -> None:
 @pytest.mark.slow
 @given(SETS, st.integers(0, 70_000), st.integers(0, 120))
 def test_a_page_is_a_slice(places: set[int], skip: int, most: int) -> None:
-    """Skipping and bounding is what slicing the ascending places would be."""
+    """Offset and limit equal a slice of the ascending positions."""
     members = unpack_bitmap(pack_positions(sorted(places)))
     assert list_positions(members, skip, most) == sorted(places)[skip : skip + most]

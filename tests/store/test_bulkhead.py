@@ -1,6 +1,6 @@
-"""A machine that does not answer holds few connections: healthy accounts are served meanwhile.
+"""A hanging node holds few connections: healthy accounts are served meanwhile.
 
-A function stands in for the machine: for some accounts it takes longer than any statement may.
+A function stands in for the node: for some accounts it exceeds the statement timeout.
 """
 
 import asyncio
@@ -89,19 +89,19 @@ async def opened(url: str, timeout_seconds: int = 2) -> AsyncIterator[PostgresDa
 
 
 async def until(fact: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so."""
+    """Wait for a condition."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await fact():  # noqa: ASYNC110 - the server has nothing to wait for
+        while not await fact():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.05)
 
 
 def ask(database: PostgresDatabase, account: int) -> Awaitable[object]:
-    """Read what is an account's."""
+    """Read a row of an account."""
     return database.fetch_one(ASK, account)
 
 
 def change(database: PostgresDatabase, account: int) -> Awaitable[object]:
-    """Change what is an account's."""
+    """Change a row of an account."""
 
     async def work(tx: Transaction) -> None:
         await tx.execute(ADD, account)
@@ -114,7 +114,7 @@ def change(database: PostgresDatabase, account: int) -> Awaitable[object]:
 def test_silent_accounts_hold_few_connections(
     url: str, use: Callable[[PostgresDatabase, int], Awaitable[object]]
 ) -> None:
-    """Others are served, those beyond the bound are refused at once, and all is well afterwards."""
+    """Others are served, those above the limit are refused at once, and all works afterwards."""
 
     async def scenario() -> None:
         async with opened(url, timeout_seconds=4) as database:
@@ -146,7 +146,7 @@ def test_silent_accounts_hold_few_connections(
 
 
 def test_accounts_yet_to_answer_leave_connections_to_the_others(url: str) -> None:
-    """Once some are silent, a crowd of further ones takes a part of the pool at most."""
+    """Once some accounts hang, further unproven ones may use only a part of the pool."""
 
     async def scenario() -> None:
         held, began = asyncio.Event(), list[int]()
@@ -195,9 +195,9 @@ def test_a_proof_is_void_when_a_proven_account_falls_silent(
     def probing() -> list[bool]:
         return [bulkhead.must_probe(lease) for lease in leases]
 
-    assert probing() == [False] * 5  # no account is silent
+    assert probing() == [False] * 5  # no account hangs
     bulkhead.record_timeout(leases[0])
-    assert probing() == [False, True, True, True, True]  # a suspect is bounded already
+    assert probing() == [False, True, True, True, True]  # a suspect is already limited
     for lease in leases[1:4]:
         bulkhead.record_answer(lease)
     assert probing() == [False, True, False, False, True]
@@ -206,12 +206,12 @@ def test_a_proof_is_void_when_a_proven_account_falls_silent(
 
 
 async def is_asleep(url: str, count: int) -> bool:
-    """Return whether this number of statements waits for the machine."""
+    """Return whether this number of statements waits for the node."""
     return await run(url, SLEEPING) == count
 
 
 async def crowd(database: PostgresDatabase) -> None:
-    """More healthy requests than there are connections, for a while."""
+    """Send more healthy requests than there are connections, for a while."""
     slow = "SELECT CAST(?1 AS BIGINT) FROM pg_sleep(0.05)"
     await asyncio.gather(*(database.fetch_one(slow, account) for account in HEALTHY))
 
@@ -226,7 +226,7 @@ WHERE application_name = 'hupan' AND datname = current_database()
 def test_what_is_interrupted_keeps_its_connection(
     url: str, use: Callable[[PostgresDatabase, int], Awaitable[object]]
 ) -> None:
-    """Its session and its prepared statements cost more than the statement that is ended."""
+    """Its session and its prepared statements cost more than the cancelled statement."""
 
     async def scenario() -> None:
         async with opened(url, timeout_seconds=30) as database:
@@ -252,7 +252,7 @@ def test_what_is_interrupted_keeps_its_connection(
 
 
 def test_a_connection_that_heeds_no_cancel_request_is_closed(url: str) -> None:
-    """A coordinator may itself wait for the machine that does not answer; others are served."""
+    """A coordinator may itself wait for the hanging node; others are served."""
 
     async def scenario() -> None:
         await run(url, DEAF)
@@ -292,7 +292,7 @@ WAKE: Final = (
 
 
 def test_a_change_that_begins_again_is_made_once(url: str) -> None:
-    """Interrupted, timed out or successful: a coin is there for each success."""
+    """Interrupted, timed out or successful: each success has exactly one coin."""
 
     async def scenario() -> None:
         async with opened(url, timeout_seconds=4) as database:
@@ -314,7 +314,7 @@ COINS: Final = "SELECT count(*) FROM purse, generate_series(1, coins)"
 
 
 def test_slowness_alone_refuses_nothing(url: str) -> None:
-    """A server that is slow for all, and one account that all want, are no fault."""
+    """A slow server, or one account with many requests, is no fault."""
 
     async def scenario() -> None:
         async with opened(url, timeout_seconds=10) as database:
@@ -348,12 +348,12 @@ def test_slowness_alone_refuses_nothing(url: str) -> None:
     ],
 )
 def test_what_a_statement_waits_for(sql: str, values: tuple[Value, ...], key: Value) -> None:
-    """The value of its distribution column; the statement itself where it asks all machines."""
+    """The key is the value of the distribution column, or the statement if it asks all nodes."""
     assert key_of(Lease(sql, values)) == key
 
 
 def test_shards_are_those_of_the_server(databases: Databases) -> None:
-    """Numbers and texts hash as PostgreSQL has it."""
+    """Numbers and texts hash as in PostgreSQL."""
     numbers = [0, 1, -1, 1_000_001, 2**31, -(2**40), 2**63 - 1, *range(10**6, 10**6 + 50)]
     texts = ["", "a", "phone", "13800000000", "someone@mail.example", "湖畔" * 9]
     texts += ["x" * length for length in range(40)]
@@ -373,7 +373,7 @@ def test_shards_are_those_of_the_server(databases: Databases) -> None:
 
 
 def test_a_silent_shard_is_suspect_as_a_whole() -> None:
-    """On a distributed database alone, and only until one of its accounts is answered."""
+    """This applies only to a distributed database, until one of its accounts is answered."""
 
     def may_run(bulkhead: Bulkhead, account: int) -> bool:
         try:
@@ -396,7 +396,7 @@ def test_a_silent_shard_is_suspect_as_a_whole() -> None:
 
 
 class SilentConnection:
-    """A connection to a server that answers nothing."""
+    """A connection to a server that never answers."""
 
     is_terminated = False
 
@@ -410,7 +410,7 @@ class SilentConnection:
 
 
 def test_a_first_connection_that_does_not_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes connections and answers nothing is not left with them."""
+    """A server that accepts connections and never answers keeps none of them."""
     opened: list[SilentConnection] = []
 
     async def connect(*_arguments: object, **_options: object) -> SilentConnection:

@@ -21,7 +21,7 @@ SUMMED = 8
 
 
 def old(path: Path) -> None:
-    """A store from before there were sums."""
+    """Create a store from before checksums."""
     connection = apsw.Connection(str(path), vfs="unix")
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute(
@@ -39,12 +39,12 @@ def old(path: Path) -> None:
 
 
 def form(path: Path) -> int:
-    """How many bytes each page keeps for a sum."""
+    """Return how many bytes each page reserves for a checksum."""
     return path.read_bytes()[PLACE_OF_THE_FORM]
 
 
 def flip(path: Path) -> None:
-    """Flips a bit of a name."""
+    """Flip a bit of a name."""
     content = bytearray(path.read_bytes())
     content[content.index(b"somebody")] ^= 1
     path.write_bytes(content)
@@ -66,14 +66,14 @@ async def test_an_old_file_gets_checksums(database: Path) -> None:
 
 
 def test_a_new_file_has_them(database: Path) -> None:
-    """And so has the copy that is kept before a migration."""
+    """The copy kept before a migration has them, too."""
     migrate_file(database, load_migrations()[:3])
     migrate_file(database)
     assert form(database) == SUMMED
     assert form(database.with_name(f"{database.name}.before-0004")) == SUMMED
 
 
-async def test_a_look_finds_a_flip(database: Path) -> None:
+async def test_a_check_finds_a_flip(database: Path) -> None:
     """A check of the whole file reports damage that no read met, without personal data."""
     migrate_file(database)
     connection = connect(database)
@@ -86,8 +86,8 @@ async def test_a_look_finds_a_flip(database: Path) -> None:
     assert "body" not in told
 
 
-async def test_a_look_may_be_broken_off(database: Path) -> None:
-    """A server that ends waits for no look."""
+async def test_a_check_may_be_interrupted(database: Path) -> None:
+    """A server that stops does not wait for a check."""
     migrate_file(database)
 
     looking = asyncio.create_task(check_file(database))
@@ -98,13 +98,13 @@ async def test_a_look_may_be_broken_off(database: Path) -> None:
 
 
 async def test_a_file_that_is_gone_is_not_sound_either(tmp_path: Path) -> None:
-    """What cannot be looked at is refused; that says nothing about rows."""
+    """A file that cannot be read is refused, without a statement about its rows."""
     with pytest.raises((StoreRefused, StoreUnavailable)):
         await check_file(tmp_path / "nowhere" / "hupan.db")
 
 
 def test_a_build_without_sums_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without them no file is opened: its sums would be wrong afterwards."""
+    """Such a build would leave wrong checksums, so no file is opened."""
     monkeypatch.setattr("hupan.store.checksums._CHECKSUM_VFS", "")
     with pytest.raises(StoreRefused, match="cksumvfs"):
         connect(database)

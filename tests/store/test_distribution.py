@@ -1,9 +1,9 @@
-"""A distributed database answers each request from one machine at a time, for every statement.
+"""A distributed database answers each request from one node at a time, for every statement.
 
-SQLite's plan shows that each row is found by its distribution column, and the text that all rows
-of a statement have the same value of it. Each subquery must say so by itself: Citus asks every
-shard for one that is bound to a column of the outer query. Statements outside of requests are
-listed. They may ask many machines, but none may join rows on several: Citus refuses that.
+SQLite's plan shows that each row is found by its distribution column, and the text shows that all
+rows of a statement have the same value of it. Each subquery must name the value itself: Citus asks
+every shard for one that is bound to a column of the outer query. Statements outside of requests are
+listed. They may ask many nodes, but must not join rows on several: Citus refuses that.
 """
 
 import ast
@@ -124,13 +124,13 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "tables._read_table": FILE,
     "tables.list_tables": FILE,
 }
-"""Statements that ask more than one machine, and their callers."""
+"""Statements that ask more than one node, and their callers."""
 
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
 
 
 def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
-    """How often each table is searched by one value of its distribution column."""
+    """Return how often each table is searched by one value of its distribution column."""
     unbound = (None,) * max(map(int, PARAMETER.findall(sql)), default=0)
     names = {touch.alias: touch.table for touch in touches(sql)}
     found: Counter[str] = Counter()
@@ -144,7 +144,7 @@ def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
 
 
 def trouble(connection: apsw.Connection, statement: str) -> str:
-    """Why a statement would ask more than one machine; "" when it does not."""
+    """Return why a statement would ask more than one node; "" if it does not."""
     sql = flat(statement)
     if MIGRATIONS_TABLE in sql or "pragma_" in sql or "sqlite_schema" in sql:
         return "what is on no other machine"
@@ -172,7 +172,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def test_keys_begin_with_what_is_distributed_by() -> None:
-    """Rows of an account are on its machine; a claim is where its value is looked up."""
+    """Rows of an account are on its node; a claim is where its value is looked up."""
     for table in list_tables():
         if table.name in citus.REFERENCE_TABLES:
             continue
@@ -186,7 +186,7 @@ def test_keys_begin_with_what_is_distributed_by() -> None:
 
 
 def test_every_table_is_spread_once() -> None:
-    """The leader of the accounts' tables comes first, and small tables go everywhere."""
+    """The first account table is the leader, and small tables are replicated."""
     spread_out = dict(citus.distribution_statements())
     assert set(spread_out) == {*KEYS, MIGRATIONS_TABLE}
     assert next(iter(spread_out)) == citus.COLOCATION_TABLE
@@ -196,7 +196,7 @@ def test_every_table_is_spread_once() -> None:
 
 
 def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> None:
-    """A unique index that does not hold the distribution column would not be enforced."""
+    """A unique index without the distribution column would not be enforced."""
     for table in set(KEYS) - citus.REFERENCE_TABLES:
         indices = connection.execute(
             'SELECT name FROM pragma_index_list(?1) WHERE "unique" = 1', (table,)
@@ -207,21 +207,21 @@ def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> N
 
 
 def test_a_statement_asks_one_machine(connection: apsw.Connection) -> None:
-    """A statement that asks several is listed with its caller, or rewritten."""
+    """A statement that asks several nodes is listed with its caller, or rewritten."""
     for name, (place, sql) in STATEMENTS.items():
         if place not in OFF_THE_PATH:
             assert trouble(connection, sql) == "", name
 
 
 def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
-    """A reason that is not needed any more is taken off the list."""
+    """An unneeded reason is removed from the list."""
     asking = {found.place for found in STATEMENTS.values() if trouble(connection, found.sql)}
     assert asking == set(OFF_THE_PATH)
 
 
 @pytest.mark.slow
-def test_no_statement_joins_over_the_fence() -> None:
-    """Neither one that a constant holds, nor one that is put together, nor a migration."""
+def test_no_statement_joins_across_nodes() -> None:
+    """This applies to constants, composed statements and migrations."""
     found = dict(product_statements())
     for place in ("integrity.LIST_SUSPECT_SESSIONS", "0013_remark_size.sql", "postgres_pool.py"):
         assert any(place in name for name in found), place
@@ -229,11 +229,11 @@ def test_no_statement_joins_over_the_fence() -> None:
 
 
 def product_statements() -> Iterator[tuple[str, str]]:
-    """Every statement of the product by its place: of the store, of other code, of migrations."""
+    """Yield every statement by its location: in the store, in other code, in migrations."""
     yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            # A backslash stands in patterns, which look for statements.
+            # A backslash occurs in patterns, which search for statements.
             if STATEMENT.match(text := written(node)) and "\\" not in text:
                 yield f"{path.name}:{getattr(node, 'lineno', 0)}", text
     for path in sorted(SOURCE.rglob("*.sql")):
@@ -242,7 +242,7 @@ def product_statements() -> Iterator[tuple[str, str]]:
 
 
 def written(node: ast.AST) -> str:
-    """Return a text as it stands in the source, with a word for each part that is put in."""
+    """Return a text as in the source, with a word for each inserted part."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
@@ -265,7 +265,7 @@ FROM accounts a LEFT JOIN profiles p ON p.account_id = a.id WHERE a.id = ?1 AND 
 
 @pytest.mark.parametrize("sql", [OLD_VIEWER, OLD_SEEN])
 def test_what_asked_every_shard_is_seen(connection: apsw.Connection, sql: str) -> None:
-    """Both cost a request all shards, as their subqueries name no value; mended ones pass."""
+    """Two former statements asked every shard; the fixed ones pass."""
     assert "in each of its subqueries" in trouble(connection, sql)
     assert trouble(connection, re.sub(r"= (s\.account_id|a\.id)\)", "= ?1)", sql)) == ""
 
@@ -301,8 +301,8 @@ def test_what_asked_every_shard_is_seen(connection: apsw.Connection, sql: str) -
         ),
     ],
 )
-def test_a_join_over_the_fence_is_seen(sql: str) -> None:
-    """However it is written, and if it asks all machines anyway."""
+def test_a_join_across_nodes_is_seen(sql: str) -> None:
+    """A join across nodes is found in any form, even if it asks all nodes anyway."""
     assert crossing(sql)
 
 
@@ -321,19 +321,19 @@ def test_a_join_over_the_fence_is_seen(sql: str) -> None:
     ],
 )
 def test_colocated_rows_may_be_joined(sql: str) -> None:
-    """A join by the distribution column is allowed, on all machines at once."""
+    """A join by the distribution column is allowed, on all nodes at once."""
     assert crossing(sql) == ""
 
 
 def test_no_insert_asks_for_constants() -> None:
-    """Citus takes such rows through the coordinator, and commits them in two phases."""
+    """Citus would route such rows through the coordinator, with a two-phase commit."""
     asking = {
         found.place
         for found in STATEMENTS.values()
         for into in [re.match(r"INSERT INTO (\w+) \([^)]*\) SELECT \?", flat(found.sql))]
         if into and into[1] not in citus.REFERENCE_TABLES
     }
-    assert asking == {"migrate._INSERT_GIVEN_UP_EMAIL"}  # once, as a store is brought up to date
+    assert asking == {"migrate._INSERT_GIVEN_UP_EMAIL"}  # once, during a migration
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_no_insert_asks_for_constants() -> None:
     ],
 )
 def test_many_machines_are_seen(connection: apsw.Connection, sql: str) -> None:
-    """A column that is not the one, a range, all rows, two values, a join over the fence."""
+    """A wrong column, a range, all rows, two values and a join across nodes are found."""
     assert trouble(connection, sql)
 
 

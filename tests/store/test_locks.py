@@ -1,4 +1,4 @@
-"""One server for one file."""
+"""Only one server can open a file."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by
 
 @pytest.mark.slow
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
-    """The second holder gets the refusal that the store is in use (security R14)."""
+    """The second server is refused because the store is in use (security R14)."""
     first = StoreLock(database)
     with pytest.raises(StoreRefused, match="another Hupan"):
         StoreLock(database)
@@ -20,7 +20,7 @@ def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None
 
 @pytest.mark.slow
 def test_a_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
-    """A second server that comes through a link is refused all the same."""
+    """A second server that opens it through a link is refused."""
     database.touch()
     link = tmp_path / "link.db"
     link.symlink_to(database)
@@ -39,14 +39,14 @@ def test_a_file_of_something_else_is_left_alone(database: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A missing folder is a refusal, not a crash."""
+    """A missing folder is refused without a traceback."""
     with pytest.raises(StoreRefused, match="cannot write"):
         StoreLock(tmp_path / "nowhere" / "hupan.db")
 
 
 @pytest.mark.slow
 def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
-    """A second server that comes by another name of the file is refused all the same (R14, X9)."""
+    """A second server that opens it by another name is refused (R14, X9)."""
     database.touch()
     other = tmp_path / "elsewhere"
     other.mkdir()
@@ -65,7 +65,7 @@ def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_new_file_is_locked_once_it_is_there(database: Path, tmp_path: Path) -> None:
-    """The lock on the file is taken when it was made (R14)."""
+    """The lock is taken after the file is created (R14)."""
     first = StoreLock(database)
     database.touch()
     first.lock_file()

@@ -29,14 +29,14 @@ def test_a_new_file_gets_everything_once(database: Path) -> None:
 
 
 def test_numbers_rise_and_files_are_named_by_them() -> None:
-    """Migrations are numbered without doubles, in the order of their files."""
+    """Numbers are unique, in the order of the file names."""
     numbers = [migration.number for migration in load_migrations()]
     assert numbers == sorted(set(numbers))
     assert numbers[0] == 1
 
 
 def test_a_copy_is_kept_before_a_file_in_use_is_touched(database: Path) -> None:
-    """The copy holds what the file held before the migration."""
+    """The copy has the content from before the migration."""
     migrate_file(database, [FIRST])
     assert migrate_file(database, [FIRST, SECOND]) == [SECOND]
     assert "b" in tables(database)
@@ -46,7 +46,7 @@ def test_a_copy_is_kept_before_a_file_in_use_is_touched(database: Path) -> None:
 
 
 def test_a_newer_file_is_refused(database: Path) -> None:
-    """A server older than the file says so and touches nothing."""
+    """A server older than the file refuses it and changes nothing."""
     migrate_file(database, [FIRST, SECOND])
     with pytest.raises(StoreRefused, match="newer Hupan"):
         migrate_file(database, [FIRST])
@@ -61,7 +61,7 @@ def test_an_edited_migration_is_refused(database: Path) -> None:
 
 
 def test_a_bad_statement_leaves_the_file_as_it_was(database: Path) -> None:
-    """A migration that fails half-way is undone whole (security R12)."""
+    """A migration that fails half-way is rolled back (security R12)."""
     migrate_file(database, [FIRST])
     broken = Migration(2, "broken", "CREATE TABLE b (n INTEGER) STRICT; SELECT * FROM nowhere;")
     with pytest.raises(StoreRefused):
@@ -71,14 +71,14 @@ def test_a_bad_statement_leaves_the_file_as_it_was(database: Path) -> None:
 
 
 class CutError(Exception):
-    """Stands for the end of the process."""
+    """Stand for the end of the process."""
 
 
 @pytest.mark.parametrize("statement", range(12))
 def test_a_cut_at_any_statement_leaves_old_or_new(
     database: Path, monkeypatch: pytest.MonkeyPatch, statement: int
 ) -> None:
-    """Cut before any statement, the file is as before or as after, and the next start finishes."""
+    """After a cut the file is old or new, and the next start finishes."""
     migrate_file(database, [FIRST])
     seen = 0
 

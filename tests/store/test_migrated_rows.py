@@ -1,7 +1,7 @@
-"""Addresses that were kept in Unicode are brought to the ASCII form of their domain (U7).
+"""Unicode addresses are converted to the ASCII form of their domain (U7).
 
-Messages and remarks that are older than priorities and sizes get both (security X4, X5).
-Sessions that are older than their numbers are numbered in the order of their sign-ins.
+Messages and remarks from before priorities and sizes get both (security X4, X5).
+Sessions from before their numbers are numbered in the order of their sign-ins.
 """
 
 from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ sqlite_only = pytest.mark.one_engine
 
 
 def old_file(path: Path) -> apsw.Connection:
-    """Return a file of the version before, with addresses in both forms."""
+    """Return a file of the previous version, with addresses in both forms."""
     migrate_file(path, BEFORE)
     connection = connect(path)
     connection.execute(OLD.replace("'m'", "x'6d'").replace("'c', 1", "x'63', 1")).fetchall()
@@ -114,7 +114,7 @@ def test_of_two_in_unicode_the_oldest_keeps_it(database: Path) -> None:
 def test_cut_anywhere_nothing_is_changed(
     database: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows in the other form are changed all at once or not at all, and at the next start (R12)."""
+    """Rows are converted all at once or not at all, at the next start (R12)."""
     connection = old_file(database)
     before = [connection.execute(sql).fetchall() for sql in LOOKS]
 
@@ -138,7 +138,7 @@ def test_cut_anywhere_nothing_is_changed(
 @pytest.mark.slow
 @sqlite_only
 async def test_postgresql_does_the_same(databases: Databases) -> None:
-    """The same rows come to the same on PostgreSQL."""
+    """PostgreSQL gives the same result."""
     name = databases.make(template="template1")
 
     async def run() -> list[list[tuple[object, ...]]]:
@@ -175,7 +175,7 @@ async def test_postgresql_does_the_same(databases: Databases) -> None:
     ],
 )
 def test_ascii_form(text: str, kept: str) -> None:
-    """A domain has one ASCII form; what has none stays as it is."""
+    """A domain has one ASCII form; a domain without one stays unchanged."""
     assert to_ascii_domain(text) == kept
 
 
@@ -211,7 +211,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 
 def test_what_is_old_is_counted(database: Path) -> None:
-    """Codes come first, notices of ended sessions last; characters are counted, not bytes."""
+    """Codes come first, notices of ended sessions last; sizes are in characters, not bytes."""
     migrate_file(
         database, [known for known in load_migrations() if known.number <= BEFORE_PRIORITIES]
     )
@@ -225,7 +225,7 @@ def test_what_is_old_is_counted(database: Path) -> None:
 
 @pytest.mark.slow
 async def test_what_is_old_is_counted_on_postgres(url: str) -> None:
-    """The same there."""
+    """PostgreSQL gives the same result."""
     pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
     known = [one for one in load_migrations("postgres") if one.number <= BEFORE_PRIORITIES]
     await migrate_postgres(pool, known)
@@ -246,7 +246,7 @@ NUMBERED = "SELECT account_id, device_id, number FROM sessions ORDER BY account_
 
 
 def test_old_sessions_are_numbered(database: Path) -> None:
-    """Each account's from 1, the oldest first, those of one second apart from each other."""
+    """Each account starts at 1, oldest first, even within the same second."""
     migrate_file(database, [known for known in load_migrations() if known.number == 1])
     connection = connect(database)
     for account, device, signed_in_at in [(1, "b", 20), (1, "a", 10), (1, "c", 20), (2, "a", 5)]:
@@ -267,7 +267,7 @@ KEPT_KEYS = [("a.png", 2, 20), ("a.png", 1, 30), ("b", 2, 7)]
 
 
 def test_keys_of_old_pictures_have_the_same_holders(database: Path) -> None:
-    """The first account of a key still has it."""
+    """The first account of a key keeps it."""
     migrate_file(database, [known for known in load_migrations() if known.number <= BEFORE_KEYS])
     connection = connect(database)
     connection.execute(OLD_PICTURES).fetchall()
@@ -278,7 +278,7 @@ def test_keys_of_old_pictures_have_the_same_holders(database: Path) -> None:
 
 @pytest.mark.slow
 async def test_keys_of_old_pictures_on_postgres(url: str) -> None:
-    """The same there."""
+    """PostgreSQL gives the same result."""
     pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
     known = [one for one in load_migrations("postgres") if one.number <= BEFORE_KEYS]
     await migrate_postgres(pool, known)

@@ -1,7 +1,7 @@
-"""A distributed database with one machine away: its accounts are refused, all others are served.
+"""A distributed database without one node: its accounts are refused, all others are served.
 
-Functions stand in for the machines: one reports a lost connection as a coordinator does, one takes
-longer than any statement may.
+Functions stand in for the nodes: one reports a lost connection as a coordinator does, one exceeds
+the statement timeout.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[tuple[PostgresDatabase, PostgresPool]]:
-    """Yield the store, with a second for each statement."""
+    """Yield the store, with a timeout of one second."""
     dsn = PostgresDsn(url, statement_timeout_seconds=1)
     pool = PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS))
     database = PostgresDatabase(pool)
@@ -101,7 +101,7 @@ async def opened(url: str) -> AsyncIterator[tuple[PostgresDatabase, PostgresPool
 
 
 async def refusals(*asked: Awaitable[object]) -> list[StoreUnavailable]:
-    """How each of them was refused; all must be."""
+    """Return the refusal of each; all must be refused."""
     found = await asyncio.gather(*asked, return_exceptions=True)
     refused = [one for one in found if isinstance(one, StoreUnavailable)]
     assert len(refused) == len(asked), found
@@ -138,7 +138,7 @@ def test_a_loss_that_is_passed_on_ends_no_connection(url: str) -> None:
 
 
 def test_a_standby_elsewhere_ends_no_connection(url: str) -> None:
-    """A worker was demoted; were it the coordinator, no connection could be used any more."""
+    """Only a worker was demoted; with the coordinator no connection would work any more."""
 
     async def scenario() -> None:
         await run(url, DEMOTED)
@@ -161,12 +161,12 @@ END $$;
 CREATE FUNCTION "while executing command on 10.0.0.2:5432"() RETURNS bigint LANGUAGE plpgsql
 AS $$ BEGIN RETURN demoted(); END $$;
 """
-"""The name of a function is part of the context of an error, where Citus names the machine."""
+"""The name of a function is part of an error's context, where Citus names the node."""
 ASK_DEMOTED = 'SELECT "while executing command on 10.0.0.2:5432"()'
 
 
 def test_a_slow_server_is_no_lost_machine(url: str) -> None:
-    """A timeout on a database that is not distributed says nothing of other machines."""
+    """A timeout on a database that is not distributed does not concern other nodes."""
 
     async def scenario() -> None:
         async with opened(url) as (database, _):
@@ -183,7 +183,7 @@ def test_a_slow_server_is_no_lost_machine(url: str) -> None:
 
 
 def test_readiness_waits_for_no_machine(url: str) -> None:
-    """The number of faults may be out of reach; the one that was read last counts meanwhile."""
+    """If the number of faults cannot be read, the last known one counts."""
 
     async def scenario() -> None:
         await run(url, DISTRIBUTED)
@@ -206,7 +206,7 @@ def test_readiness_waits_for_no_machine(url: str) -> None:
 
 
 def test_codes_leave_while_others_cannot(url: str) -> None:
-    """The outbox cannot be listed; messages on the machines that answer are sent all the same."""
+    """The outbox cannot be listed; messages on the available nodes are sent anyway."""
 
     async def scenario() -> None:
         await run(url, DISTRIBUTED + ";" + OUTBOX_AWAY)
@@ -219,7 +219,7 @@ def test_codes_leave_while_others_cannot(url: str) -> None:
 
 
 def test_a_crowd_that_asks_for_a_lost_machine_delays_no_other(url: str) -> None:
-    """Others are answered and their codes leave, on the same connections as before."""
+    """Others are answered and their codes are sent, on the same connections."""
 
     async def scenario() -> None:
         await run(url, DISTRIBUTED + ";" + OUTBOX_AWAY)
@@ -249,7 +249,7 @@ def test_a_crowd_that_asks_for_a_lost_machine_delays_no_other(url: str) -> None:
 async def send(
     database: PostgresDatabase, pool: PostgresPool, phones: tuple[str, ...]
 ) -> list[str]:
-    """Write messages to phones and send what can be; return the first recipients."""
+    """Write messages to phones and send what can be sent; return the first recipients."""
     secret_box, clock, sender = SecretBox(bytes(KEY_BYTES)), SystemClock(), Sender()
     recent = RecentTargets()
     writer = OutboxWriter(secret_box, SystemRandomSource(), recent)
@@ -281,7 +281,7 @@ async def send(
 
 
 def test_a_row_in_doubt_costs_no_connection() -> None:
-    """Changes that meet an abandoned prepared transaction are refused as busy."""
+    """Changes that meet an abandoned prepared transaction get Busy."""
     with Cluster({**SPEED, "max_prepared_transactions": "4"}) as cluster:
         cluster.sql("CREATE TABLE purse (id bigint PRIMARY KEY, coins bigint)")
         cluster.sql("INSERT INTO purse SELECT n, 0 FROM generate_series(1, 3) n")

@@ -1,7 +1,7 @@
-"""How SQLite finds the rows of each statement of the store: by an index, never by reading them all.
+"""SQLite finds the rows of each statement by an index, without a full scan.
 
-The statements are found, not listed: every text in `hupan.store` that begins as one does, also in
-tuples and mappings, with what its f-strings stand for. A new one is looked at without being named.
+Statements are found, not listed: every text in `hupan.store` that begins like one, also in tuples
+and mappings, with the values of its f-strings. A new one is checked automatically.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from tests.support.statements import (
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """Yield an empty store: the planner then goes by the shape of tables and indices alone."""
+    """Yield an empty store: the planner only uses the shape of tables and indices."""
     path: Path = tmp_path_factory.mktemp("plans") / "hupan.db"
     migrate_file(path)
     opened = connect(path)
@@ -37,14 +37,14 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def walks(connection: apsw.Connection, sql: str) -> list[str]:
-    """Return the steps of a plan that read a whole table, or sort."""
+    """Return the steps of a plan that scan a whole table, or sort."""
     unbound = (None,) * max(map(int, PARAMETER.findall(sql)), default=0)
     plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
     return [str(step[3]) for step in plan if WALK.match(str(step[3]))]
 
 
 def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection) -> None:
-    """However many accounts there are, a request costs the same."""
+    """The number of accounts does not affect the cost of a request."""
     for name, statement in STATEMENTS.items():
         if statement.place not in WALKS:
             assert walks(connection, statement.sql) == [], name
@@ -54,7 +54,7 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection) -> 
 def test_few_of_many_accounts_are_listed_by_an_index_of_their_own(
     connection: apsw.Connection, standing: AccountFilter
 ) -> None:
-    """A list of those that are banned does not walk along all others on its way."""
+    """A list of banned accounts does not scan all others."""
     for sql in (LIST_ACCOUNTS[standing], COUNT_ACCOUNTS[standing]):
         unbound = (None,) * max(map(int, PARAMETER.findall(sql)))
         ((*_, step),) = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
@@ -62,13 +62,13 @@ def test_few_of_many_accounts_are_listed_by_an_index_of_their_own(
 
 
 def test_what_may_walk_does(connection: apsw.Connection) -> None:
-    """An exception that is not needed any more is taken off the list."""
+    """An unneeded exception is removed from the list."""
     walking = {found.place for found in STATEMENTS.values() if walks(connection, found.sql)}
     assert walking == set(WALKS)
 
 
 def test_what_is_put_together_is_known() -> None:
-    """A statement that no constant holds is listed with its reason, or looked at for each table."""
+    """A composed statement is listed with its reason, or checked for each table."""
     built = {
         place
         for module in modules()
@@ -79,7 +79,7 @@ def test_what_is_put_together_is_known() -> None:
 
 
 def test_statements_are_found() -> None:
-    """The look-out sees constants, tuples, mappings, f-strings and statements within functions."""
+    """Constants, tuples, mappings, f-strings and statements within functions are found."""
     places = {statement.place for statement in STATEMENTS.values()}
     assert places >= {
         "sessions.FIND_CALLER",
@@ -100,5 +100,5 @@ def test_statements_are_found() -> None:
     ],
 )
 def test_a_walk_is_seen(connection: apsw.Connection, sql: str) -> None:
-    """A column without an index, a sort without one, the second part of a key."""
+    """A missing index, a sort without one and the second part of a key are found."""
     assert walks(connection, sql)

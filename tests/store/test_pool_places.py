@@ -1,4 +1,4 @@
-"""No place of the pool is lost, and none is granted twice, after any failure of its holder.
+"""No slot of the pool is lost or granted twice, after any failure of its holder.
 
 Stubs stand in for the connections: a statement may answer, fail, time out, be cancelled by its
 caller, or hang until it is interrupted; a cancel request may end it, come too late, or fail.
@@ -27,13 +27,13 @@ SHORT: Final = 0.004
 
 
 class Server:
-    """What all stub connections have in common.
+    """The shared state of all stub connections.
 
     Attributes:
         open: the connections that are neither closed nor being closed.
         most: the maximum number of open ones.
         cancel_requests: the number of requests sent.
-        faults: what must not have happened.
+        faults: violations that were found.
     """
 
     def __init__(self, seed: int) -> None:
@@ -44,7 +44,7 @@ class Server:
         self.silent: set[int] = set()
 
     async def connect(self, *_arguments: object, **_options: object) -> "StubConnection":
-        """Open one, or fail to."""
+        """Open a connection, or fail."""
         await asyncio.sleep(self.random.random() * SHORT)
         if self.random.random() < 0.02:
             raise ConnectionRefusedError
@@ -61,26 +61,26 @@ class StubConnection:
         self._server = server
         self._running: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._requests = 0  # cancel requests that are on their way
+        self._requests = 0  # cancel requests in flight
         self._is_in_transaction = False
 
     def is_closed(self) -> bool:
-        """Return whether it is."""
+        """Return whether it is closed."""
         return self not in self._server.open
 
     def is_in_transaction(self) -> bool:
-        """Return whether one is open, failed or not."""
+        """Return whether a transaction is open, failed or not."""
         return self._is_in_transaction
 
     def terminate(self) -> None:
-        """Close it; what runs on it fails."""
+        """Close it; its running statement fails."""
         self._server.open.discard(self)
         if self._running and not self._running.done():
             self._running.set_exception(asyncpg.ConnectionDoesNotExistError("closed"))
 
-    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109 - as the real one has it
-        """Close it politely, which may take a while."""
-        self._server.open.discard(self)  # it does not count any more
+    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109 - the real signature
+        """Close it gracefully, which may take a while."""
+        self._server.open.discard(self)  # it no longer counts
         await asyncio.sleep(min(timeout, SHORT))
         self.terminate()
 
@@ -113,7 +113,7 @@ class StubConnection:
             sent.set_result(None)
 
     async def run(self, seconds: float, error: Exception | None = None) -> None:
-        """Run a statement; one is all that may run, and none under a cancel request."""
+        """Run a statement; only one may run, and none during a cancel request."""
         if self.is_closed():
             raise asyncpg.InterfaceError("closed")
         if self._running is not None:
@@ -138,7 +138,7 @@ class StubConnection:
             running.set_exception(error)
 
     async def play(self, account: int, lease: Lease) -> str:
-        """One operation of an account."""
+        """Run one operation of an account."""
         random, server = self._server.random, self._server
         if account in server.silent:
             await self.run(0.06, TimeoutError())
@@ -167,7 +167,7 @@ ERRORS: Final = (
 
 
 async def ask(pool: PostgresPool, server: Server, number: int) -> str:
-    """One request; its caller may leave before the answer."""
+    """Send one request; its caller may leave before the response."""
     await asyncio.sleep(number * SHORT / CONNECTIONS)
     account = server.random.randrange(ACCOUNTS)
 
@@ -193,7 +193,7 @@ async def ask(pool: PostgresPool, server: Server, number: int) -> str:
 
 
 async def scenario(seed: int) -> tuple[Server, dict[str, int]]:
-    """Many requests, of which some accounts' fall silent and answer again."""
+    """Send many requests; some accounts hang for a while."""
     server = Server(seed)
     dsn = PostgresDsn("postgresql://u@localhost/x?sslmode=disable", statement_timeout_seconds=1)
     pool = PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS))
@@ -226,7 +226,7 @@ async def drain(pool: PostgresPool) -> None:
 
 
 async def hold_all(pool: PostgresPool, held: list[asyncio.Event]) -> None:
-    """Every connection can still be had, all at once."""
+    """Check that every connection is available, all at once."""
 
     def hold(event: asyncio.Event) -> Coroutine[None, None, None]:
         async def operation(_connection: object) -> None:
@@ -247,7 +247,7 @@ async def hold_all(pool: PostgresPool, held: list[asyncio.Event]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no statement but the stalled one meets a cancel request; no commit is interrupted."""
+    """Only the stalled statement gets a cancel request; no commit is interrupted."""
     for module, name, seconds in (
         (postgres_bulkhead, "STALL_SECONDS", 0.02),
         (postgres_bulkhead, "SUSPECT_SECONDS", 0.2),
@@ -266,7 +266,7 @@ def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_wait_for_a_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As busy, while the connection is held; later there is one again."""
+    """The wait ends with Busy while the connection is held; later one is free again."""
     monkeypatch.setattr(asyncpg, "connect", Server(0).connect)
 
     async def scenario() -> None:

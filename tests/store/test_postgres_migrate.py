@@ -23,7 +23,7 @@ KILL = "SELECT pg_terminate_backend(pg_backend_pid());"
 
 
 def cuts() -> Iterator[list[Migration]]:
-    """All migrations up to a statement, at which the server process of the migration is killed."""
+    """Yield all migrations up to a statement at which the server process is killed."""
     for at, migration in enumerate(KNOWN):
         statements = split_statements(migration)
         for number in range(len(statements) + 1):
@@ -40,7 +40,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 
 async def _prepare(statement: str, connection: Connection) -> None:
-    """A server prepares one statement and refuses several."""
+    """Prepare a statement, which a server refuses if there are several."""
     await connection.prepare(statement)
 
 
@@ -50,7 +50,7 @@ async def opened(url: str) -> PostgresPool:
 
 
 async def test_killed_at_every_statement(url: str) -> None:
-    """Wherever a migration is killed, nothing of it is there, and the next one is whole."""
+    """A killed migration leaves nothing, and the next one is complete."""
     pool = await opened(url)
     killed = 0
     for known in cuts():
@@ -67,7 +67,7 @@ async def test_killed_at_every_statement(url: str) -> None:
 
 
 async def test_each_statement_is_sent_alone(url: str) -> None:
-    """Citus refuses several in one message; a semicolon within a text or a body parts none."""
+    """Citus refuses several in one message; a semicolon within a text or a body does not split."""
     migration = Migration(
         1,
         "parts",
@@ -88,7 +88,7 @@ async def test_each_statement_is_sent_alone(url: str) -> None:
 
 
 async def test_nodes_that_migrate_at_once(url: str) -> None:
-    """One of them does it, the others find it done."""
+    """One of them migrates, the others find it done."""
     pools = [await opened(url) for _ in range(4)]
     done = await asyncio.gather(*(migrate_postgres(pool) for pool in pools))
     assert sorted(done, key=len) == [[], [], [], KNOWN]
@@ -97,7 +97,7 @@ async def test_nodes_that_migrate_at_once(url: str) -> None:
 
 
 async def test_an_older_version_on_a_newer_store(url: str) -> None:
-    """It is refused with the reason; the store is unchanged (R13)."""
+    """It refuses with the reason; the store is unchanged (R13)."""
     pool = await opened(url)
     await migrate_postgres(pool)
     with pytest.raises(StoreRefused, match="newer Hupan"):
@@ -110,7 +110,7 @@ async def test_an_older_version_on_a_newer_store(url: str) -> None:
 
 
 async def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
-    """Every column of text has the collation "C", on a cluster with any other."""
+    """Every text column has the collation "C", on a cluster with any other."""
     name = databases.make()
     pool = await opened(databases.cluster.url(name))
     other = await pool.use(

@@ -1,4 +1,4 @@
-"""TLS and passwords on the way to PostgreSQL: the certificate and its name, or nothing (L9)."""
+"""TLS and passwords for PostgreSQL: a valid certificate and name, or no connection (L9)."""
 
 import asyncio
 import gc
@@ -26,14 +26,14 @@ from tests.support.postgres import Cluster
 from tests.support.servers import Server
 from tests.support.tls_proxy import TlsFront
 
-# asyncpg gives up a refused connection without waiting for its end, and the loop ends before it.
+# asyncpg drops a refused connection without waiting for its end, and the loop ends before it.
 ABANDONED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 pytestmark = [pytest.mark.slow, ABANDONED]
 
 CANARY = "k3-canary-9f"
 ELSEWHERE = "db.elsewhere.example"
 SPEED = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "30"}
-# The operator of the tests comes in as before; `lake` needs a password.
+# The superuser of the tests needs no password; `lake` does.
 RULES = """
 host all hupan 127.0.0.1/32 trust
 host all lake 127.0.0.1/32 scram-sha-256
@@ -41,20 +41,20 @@ host all lake 127.0.0.1/32 scram-sha-256
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A server that is reached by TLS only, and its authority."""
+class TlsServer:
+    """A server that only accepts TLS, and its authority."""
 
     front: TlsFront
     authority: Path
 
     def url(self, query: str = "", login: str = "lake") -> str:
-        """Where it is found; nothing is said of TLS unless `query` does."""
+        """Return its URL; TLS is only configured by `query`."""
         return f"postgresql://{login}@{LOOPBACK}:{self.front.port}/postgres{query}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """What was abandoned here is forgotten here."""
+    """Collect the abandoned connections."""
     yield
     gc.collect()
 
@@ -74,29 +74,31 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
-    """Yield a way to it with a certificate for a name or an address."""
+def open_tls_server(cluster: Cluster, folder: Path, name: str) -> Iterator[TlsServer]:
+    """Yield access to it with a certificate for a name or an address."""
     issued = issue(folder, name)
     with TlsFront(cluster.port, issued.server_context()) as front:
-        yield Door(front, issued.authority)
+        yield TlsServer(front, issued.authority)
 
 
 @pytest.fixture(scope="module")
-def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def tls_server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     """Yield a server with a certificate for the address that it listens on."""
-    with open_door(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as door:
-        yield door
+    with open_tls_server(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as tls_server:
+        yield tls_server
 
 
 @pytest.fixture(scope="module")
-def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def other_tls_server(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsServer]:
     """Yield a server with a certificate for another name."""
-    with open_door(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as door:
-        yield door
+    with open_tls_server(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as tls_server:
+        yield tls_server
 
 
 def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[int, str]:
-    """What the store at a place has applied: nothing so far."""
+    """Return what the store has applied: nothing so far."""
     place = PostgresDsn(
         url, password, str(authority), connect_timeout_seconds=30, statement_timeout_seconds=30
     )
@@ -104,7 +106,7 @@ def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[in
 
 
 def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str:
-    """What is said where the way is not safe."""
+    """Return the message about an unsafe connection."""
     with pytest.raises(StoreUnavailable) as refused:
         ask(url, authority, password)
     assert CANARY not in str(refused.value)
@@ -114,7 +116,7 @@ def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str
 def status(url: str, **environment: str) -> dict[str, str]:
     """Return the output of `hupan database status`."""
     variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
-    told = subprocess.run(  # noqa: S603 - our own executable, arguments of our own
+    told = subprocess.run(  # noqa: S603 - our own executable, our own arguments
         [Path(sys.executable).with_name("hupan"), "database", "status", "--json"],
         env={**os.environ, "HUPAN_DATABASE": url, **variables},
         capture_output=True,
@@ -128,50 +130,50 @@ def status(url: str, **environment: str) -> dict[str, str]:
     return found
 
 
-def test_the_right_certificate_and_password(door: Door) -> None:
-    """They open the store, and what runs over the wire is encrypted."""
-    assert ask(door.url("?sslmode=verify-full"), door.authority) == {}
+def test_the_right_certificate_and_password(tls_server: TlsServer) -> None:
+    """They open the store, and the connection is encrypted."""
+    assert ask(tls_server.url("?sslmode=verify-full"), tls_server.authority) == {}
     told = status(
-        door.url("?sslmode=verify-full"),
-        database_ca_file=str(door.authority),
+        tls_server.url("?sslmode=verify-full"),
+        database_ca_file=str(tls_server.authority),
         database_password=CANARY,
     )
     assert told["state"] == "behind", told
 
 
-def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
-    """Neither the system's nor another authority is accepted, and the text says what is wrong."""
+def test_an_authority_that_is_not_trusted(tls_server: TlsServer, tmp_path: Path) -> None:
+    """Neither the system's nor another authority is accepted; the message says what is wrong."""
     stranger = issue(tmp_path, LOOPBACK).authority
     for authority in ("", stranger):
-        text = refusal(door.url("?sslmode=verify-full"), authority)
+        text = refusal(tls_server.url("?sslmode=verify-full"), authority)
         assert "certificate verify failed" in text
-    told = status(door.url("?sslmode=verify-full"), database_password=CANARY)
+    told = status(tls_server.url("?sslmode=verify-full"), database_password=CANARY)
     assert (told["state"], "证书不受信任" in told["trouble"]) == ("unreachable", True)
 
 
-def test_a_certificate_for_another_name(other_door: Door) -> None:
+def test_a_certificate_for_another_name(other_tls_server: TlsServer) -> None:
     """A certificate of a trusted authority for another name is refused."""
-    text = refusal(other_door.url("?sslmode=verify-full"), other_door.authority)
+    text = refusal(other_tls_server.url("?sslmode=verify-full"), other_tls_server.authority)
     assert "certificate is not valid" in text
 
 
 def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
-    """It is not spoken to in the clear when TLS is asked for; on this machine it need not be."""
+    """If TLS is requested, plain text is refused; on this machine TLS is optional."""
     authority = issue(tmp_path, LOOPBACK).authority
     assert "SSL" in refusal(cluster.url() + "?sslmode=verify-full", authority)
     assert ask(cluster.url(), authority) == {}
 
 
-def test_no_tls_is_taken_at_its_word(door: Door) -> None:
+def test_no_tls_is_taken_at_its_word(tls_server: TlsServer) -> None:
     """`disable` starts no TLS, so a server that requires it refuses."""
-    before = door.front.refused
-    refusal(door.url("?sslmode=disable"))
-    assert door.front.refused > before
+    before = tls_server.front.refused
+    refusal(tls_server.url("?sslmode=disable"))
+    assert tls_server.front.refused > before
 
 
 @pytest.mark.parametrize("mode", ["require", "prefer", "allow", "verify-ca", "VERIFY-FULL", "no"])
 def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
-    """What would not check certificate and name is refused; nothing is made."""
+    """A mode that does not check certificate and name is refused; nothing is created."""
     url = f"postgresql://lake@db.example/lake?sslmode={mode}"
     told = CliRunner().invoke(
         app, ["serve", "--database", url, "--data-dir", str(tmp_path / "data")]
@@ -195,7 +197,7 @@ def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
     ],
 )
 def test_another_machine_is_checked_unasked(host: str, *, is_checked: bool) -> None:
-    """Only where every host is this machine may the way go without TLS."""
+    """Only if every host is this machine may TLS be off."""
     tls = PostgresDsn(f"postgresql://lake@{host}/lake").make_ssl_context()
     assert bool(tls) == is_checked
     if not isinstance(tls, bool):
@@ -210,39 +212,44 @@ def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
         PostgresDsn("postgresql://lake@db.example/lake", ca_file=str(broken)).make_ssl_context()
 
 
-def test_a_wrong_password(door: Door) -> None:
+def test_a_wrong_password(tls_server: TlsServer) -> None:
     """PostgreSQL's message is shown, and no password."""
-    text = refusal(door.url("?sslmode=verify-full"), door.authority, "wrong-" + CANARY[:3])
+    text = refusal(
+        tls_server.url("?sslmode=verify-full"), tls_server.authority, "wrong-" + CANARY[:3]
+    )
     assert "password authentication failed" in text
     told = status(
-        door.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
-        database_ca_file=str(door.authority),
+        tls_server.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
+        database_ca_file=str(tls_server.authority),
     )
     assert (told["state"], "密码" in told["trouble"]) == ("unreachable", True)
     assert "••••" in told["place"]
 
 
 @pytest.mark.parametrize("login", ["lake", f"lake:{CANARY}", f"lake:not{CANARY}"])
-def test_a_server_never_shows_the_password(door: Door, login: str) -> None:
-    """Not in its banner, nor in its log, whether it comes in or not."""
+def test_a_server_never_shows_the_password(tls_server: TlsServer, login: str) -> None:
+    """Neither the banner nor the log has it, whether the login succeeds or not."""
     environment = {
-        "HUPAN_DATABASE_CA_FILE": str(door.authority),
+        "HUPAN_DATABASE_CA_FILE": str(tls_server.authority),
         "HUPAN_DATABASE_PASSWORD": CANARY if login == "lake" else "",
         "HUPAN_LOG_LEVEL": "debug",
-        "HUPAN_DATABASE": door.url("?sslmode=verify-full", login),
+        "HUPAN_DATABASE": tls_server.url("?sslmode=verify-full", login),
     }
-    data = ("--data-dir", str(door.authority.parent / "data"))  # every server needs the same key
+    data = (
+        "--data-dir",
+        str(tls_server.authority.parent / "data"),
+    )  # every server needs the same key
     with Server("serve", *data, environment=environment) as server:
         ready = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60).status_code
         output = server.output()
     assert ready == (503 if "not" in login else 200), output
     assert CANARY not in output
-    assert f"{LOOPBACK}:{door.front.port}/postgres" in output
+    assert f"{LOOPBACK}:{tls_server.front.port}/postgres" in output
 
 
 @pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["check"]])
 def test_the_settings_never_show_the_password(tmp_path: Path, command: list[str]) -> None:
-    """Neither the setting nor the URL."""
+    """Neither the setting nor the URL shows it."""
     told = CliRunner().invoke(
         app,
         ["config", *command],
@@ -267,7 +274,7 @@ def test_the_settings_never_show_the_password(tmp_path: Path, command: list[str]
     ],
 )
 def test_a_url_that_hides_a_password_elsewhere(url: str) -> None:
-    """It is refused, for what is shown of a URL would have it; and the refusal shows none."""
+    """It is refused, because the displayed URL would show it; the refusal does not."""
     told = CliRunner().invoke(app, ["database", "status", "--database", url])
     assert told.exit_code == 1
     assert CANARY not in told.output + told.stderr

@@ -1,7 +1,7 @@
-"""The columns of each SELECT are the fields of the record that it fills, in their order.
+"""The columns of each SELECT are the fields of its record, in order.
 
-A row fills its record by position, so two columns of one type that changed places would go
-unnoticed. The pairs are found: a call `Record(*row)` in a function that runs one statement.
+A row fills its record by position, so two swapped columns of one type would not be noticed. The
+pairs are found: a call `Record(*row)` in a function that runs one statement.
 """
 
 import ast
@@ -39,11 +39,11 @@ RENAMED: Final[Mapping[str, str]] = {
     "sealed_code": "encrypted_code",
     "tries": "attempts",
 }
-"""Columns of the schema, which stays, and what their fields are called."""
+"""Columns of the schema, which stays, and the names of their fields."""
 
 
 class Filling(NamedTuple):
-    """A statement, and the names of what its row fills."""
+    """A statement, and the names that its row fills."""
 
     place: str
     sql: str
@@ -51,7 +51,7 @@ class Filling(NamedTuple):
 
 
 def fields(record: type[Struct]) -> tuple[str, ...]:
-    """Return the fields of a record in their order."""
+    """Return the fields of a record in order."""
     return record.__struct_fields__
 
 
@@ -96,7 +96,7 @@ SPLIT: Final = (
 
 
 def filled(module: ModuleType, function: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls in a function that make something of a row."""
+    """Yield the calls in a function that use a row."""
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and any(isinstance(one, ast.Starred) for one in node.args):
             made = getattr(module, getattr(node.func, "id", ""), None)
@@ -105,7 +105,7 @@ def filled(module: ModuleType, function: ast.AST) -> Iterator[ast.Call]:
 
 
 def statements(module: ModuleType, function: ast.AST) -> list[str]:
-    """Return the statements in constants that a function names."""
+    """Return the constant statements that a function names."""
     names = dict.fromkeys(
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and node.id.isupper()
     )
@@ -134,14 +134,14 @@ FILLINGS: Final = tuple(fillings())
 
 
 def expected(filling: Filling) -> list[str]:
-    """Return the names that the columns of a statement must have."""
+    """Return the required column names of a statement."""
     named = {field: column for column, field in RENAMED.items() if column in filling.sql}
     return [named.get(field, field) for field in filling.fields]
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """Yield an empty store that is up to date."""
+    """Yield an empty store of the current version."""
     path: Path = tmp_path_factory.mktemp("records") / "hupan.db"
     migrate_file(path)
     opened = connect(path)
@@ -150,19 +150,19 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def columns(connection: apsw.Connection, sql: str) -> list[str]:
-    """Return the names of what SQLite returns."""
+    """Return the column names that SQLite returns."""
     return [str(name) for name, _ in apsw.ext.query_info(connection, sql).description]
 
 
 def test_each_column_fills_its_field(connection: apsw.Connection) -> None:
-    """On SQLite."""
+    """SQLite's column names are the fields."""
     for filling in FILLINGS:
         assert columns(connection, filling.sql) == expected(filling), filling.place
 
 
 @pytest.mark.slow
 def test_each_column_fills_its_field_on_postgresql(databases: Databases) -> None:
-    """PostgreSQL names what it returns as SQLite does."""
+    """PostgreSQL names its columns as SQLite does."""
 
     async def compare(connection: Connection) -> None:
         for filling in FILLINGS:
@@ -181,7 +181,7 @@ def test_each_column_fills_its_field_on_postgresql(databases: Databases) -> None
 
 
 def test_a_swap_is_seen(connection: apsw.Connection) -> None:
-    """Two columns of one type in each other's place."""
+    """Two swapped columns of one type are found."""
     for filling in FILLINGS:
         if filling.place == "accounts.find_medal":
             swapped = filling.sql.replace(
@@ -192,7 +192,7 @@ def test_a_swap_is_seen(connection: apsw.Connection) -> None:
 
 
 def test_fillings_are_found() -> None:
-    """The look-out sees single records, lists, and rows that are split."""
+    """Single records, lists and split rows are found."""
     places = {filling.place for filling in FILLINGS}
     assert places >= {
         "accounts.find_account",

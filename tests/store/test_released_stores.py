@@ -1,4 +1,4 @@
-"""Stores that earlier versions wrote are taken to this version in one step (security R13)."""
+"""Stores of earlier versions are upgraded in one step (security R13)."""
 
 import asyncio
 import gzip
@@ -38,7 +38,7 @@ LASTING = (
 
 
 async def lasting(reader: Reader) -> list[list[Row]]:
-    """What an upgrade must not change."""
+    """Return what an upgrade must not change."""
     return [[tuple(row) for row in await reader.fetch_all(sql)] for sql in LASTING]
 
 
@@ -51,7 +51,7 @@ def released_file(release: str, path: Path) -> Path:
 
 
 async def read_file(path: Path) -> list[list[Row]]:
-    """What lasts in a file of any version."""
+    """Return the lasting content of a file of any version."""
     database = SqliteDatabase(path)
     try:
         return await lasting(database)
@@ -60,7 +60,7 @@ async def read_file(path: Path) -> list[list[Row]]:
 
 
 def test_every_release_has_its_stores() -> None:
-    """One for each engine."""
+    """There is one for each engine."""
     assert "0.1.0-15" in RELEASES
     assert {f"{release}.postgres.sql.gz" for release in RELEASES} == {
         path.name for path in FOLDER.glob("*.postgres.sql.gz")
@@ -69,7 +69,7 @@ def test_every_release_has_its_stores() -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 async def test_a_file_is_taken_to_this_version(release: str, tmp_path: Path) -> None:
-    """Everything is there afterwards, and sound."""
+    """All data is there afterwards, and sound."""
     path = released_file(release, tmp_path / "hupan.db")
     before = await read_file(path)
     assert len(before[0]) > 20
@@ -81,7 +81,7 @@ async def test_a_file_is_taken_to_this_version(release: str, tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES)
 async def test_a_server_is_taken_to_this_version(release: str, databases: Databases) -> None:
-    """The same on PostgreSQL."""
+    """PostgreSQL gives the same result."""
     name = databases.make(template="template1")
     url = databases.cluster.url(name)
     connection = await asyncpg.connect(url)
@@ -101,7 +101,7 @@ async def test_a_server_is_taken_to_this_version(release: str, databases: Databa
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the content of each file; the lock is empty."""
+    """Return a digest of each file; check that the lock is empty."""
     return {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in contents(folder)
@@ -110,7 +110,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_an_older_program_changes_nothing(tmp_path: Path) -> None:
-    """It refuses a newer store before it writes, and leaves the files as they are (R13)."""
+    """It refuses a newer store before it writes, and leaves the files unchanged (R13)."""
     path = released_file(RELEASES[-1], tmp_path / "data" / "hupan.db")
     migrate_file(path)
     connection = connect(path)
@@ -135,7 +135,7 @@ def test_an_older_program_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_check_says_what_an_upgrade_does(tmp_path: Path) -> None:
-    """Which migrations, which copy is kept and how long; the store stays as it is (R13)."""
+    """It names migrations, the kept copy and its lifetime; the store is unchanged (R13)."""
     path = released_file("0.1.0-15", tmp_path / "data" / "hupan.db")
     here = ["--data-dir", str(path.parent)]
     before = digests(path.parent)
@@ -157,7 +157,7 @@ def test_a_check_says_what_an_upgrade_does(tmp_path: Path) -> None:
 def test_a_backup_of_an_older_store_is_restored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the same migrations as the store would have (security R13, L6)."""
+    """It gets the same migrations as the store would (security R13, L6)."""
     path = released_file("0.1.0-15", tmp_path / "data" / "hupan.db")
     before = asyncio.run(read_file(path))
     (path.parent / "secret.key").write_bytes(bytes(32))
@@ -175,7 +175,7 @@ def test_a_backup_of_an_older_store_is_restored(
 
 @contextmanager
 def older_program(before: str) -> Iterator[None]:
-    """Let this program know no more migrations, and no pictures, as an older one did."""
+    """Hide the newer migrations and the pictures, as in an older program."""
     known = [(name, sql) for name, sql in read_schema_files() if name < before]
     with pytest.MonkeyPatch.context() as patch:
         for module in ("tables", "migrate", "backups"):

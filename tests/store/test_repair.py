@@ -33,7 +33,7 @@ pytestmark = pytest.mark.one_engine
 
 
 async def arrive(engine: SqliteDatabase, number: int) -> None:
-    """Sign an account up."""
+    """Sign up an account."""
 
     async def change(tx: Transaction) -> None:
         await tx.execute(ARRIVE, number, f"lake-{number}")
@@ -43,7 +43,7 @@ async def arrive(engine: SqliteDatabase, number: int) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Return a store on which people have been, as a server left it."""
+    """Return a store with activity, as a server left it."""
     path = tmp_path / "hupan.db"
     migrate_file(path)
 
@@ -58,7 +58,7 @@ def store(tmp_path: Path) -> Path:
 
 @contextmanager
 def program(path: Path) -> Iterator[sqlite3.Connection]:
-    """Another program, which knows nothing of page checksums."""
+    """Connect as another program, without page checksums."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
 
@@ -76,7 +76,7 @@ def running(*statements: str) -> Change:
 
 
 def backed_up(source: Path, target: Path) -> None:
-    """What `.backup` of the command line does, and Python's own."""
+    """Copy with `.backup`, of the command line or of Python."""
     with program(source) as one, program(target) as other:
         one.backup(other)
 
@@ -88,7 +88,7 @@ def vacuumed_into(source: Path, target: Path) -> None:
 
 
 def dumped(source: Path, target: Path) -> None:
-    """A copy by statements."""
+    """Copy by statements."""
     with program(source) as one, program(target) as other:
         other.executescript("\n".join(one.iterdump()))
 
@@ -118,7 +118,7 @@ CHANGES: dict[str, Change] = {
 
 
 async def read(path: Path) -> list[str]:
-    """Everybody's name, as a server reads it after a start."""
+    """Return all names, as a server reads them after a start."""
     repair_before_start(path)
     migrate_file(path)
     engine = SqliteDatabase(path)
@@ -134,7 +134,7 @@ async def read(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_copy_opens(store: Path, tmp_path: Path, change: Change) -> None:
-    """A store that another program copied or wrote soundly opens, and is sound (X8)."""
+    """A store that another program copied or wrote correctly opens, and is sound (X8)."""
     copy = tmp_path / "copy.db"
     change(store, copy)
     names = asyncio.run(read(copy))
@@ -146,7 +146,7 @@ def test_a_copy_opens(store: Path, tmp_path: Path, change: Change) -> None:
 def test_a_flip_after_a_copy_was_opened_is_found(
     store: Path, tmp_path: Path, change: Change
 ) -> None:
-    """Once it was opened, a copy has all its checksums (X8, R05)."""
+    """A copy has all its checksums once it was opened (X8, R05)."""
     copy = tmp_path / "copy.db"
     change(store, copy)
     asyncio.run(read(copy))
@@ -158,7 +158,7 @@ def test_a_flip_after_a_copy_was_opened_is_found(
 
 
 def test_a_killed_servers_log_written_back_by_another(store: Path, tmp_path: Path) -> None:
-    """After a crash `sqlite3` may be what writes the log back; the store opens then too (X8)."""
+    """After a crash `sqlite3` may write the log back; the store opens then too (X8)."""
     copy = tmp_path / "killed.db"
 
     async def crash() -> None:
@@ -178,14 +178,14 @@ def test_a_killed_servers_log_written_back_by_another(store: Path, tmp_path: Pat
 
 
 def flip(path: Path, text: bytes) -> None:
-    """Damages the page in which a text lies."""
+    """Damage the page of a text."""
     content = bytearray(path.read_bytes())
     content[content.index(text)] ^= 1
     path.write_bytes(content)
 
 
 def test_damage_in_a_copy_is_refused(store: Path, tmp_path: Path) -> None:
-    """A flip in a copy whose other pages have their checksums is no other program's work (X8)."""
+    """If the other pages have their checksums, no other program wrote this one (X8)."""
     copy = tmp_path / "copy.db"
     backed_up(store, copy)
     flip(copy, b"lake-7")
@@ -196,7 +196,7 @@ def test_damage_in_a_copy_is_refused(store: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_schema_is_refused(store: Path) -> None:
-    """A wrong checksum of the schema is repaired only where the schema is the right one (X8)."""
+    """A wrong checksum of the schema is repaired only if the schema is right (X8)."""
     content = store.read_bytes()
     store.write_bytes(content.replace(b"password_hash", b"password_hush"))
     with pytest.raises(StoreRefused, match="is damaged"):
@@ -204,7 +204,7 @@ def test_a_damaged_schema_is_refused(store: Path) -> None:
 
 
 def test_a_lost_sector_is_no_missing_checksum(store: Path, tmp_path: Path) -> None:
-    """Zeros where the end of a page was are damage (X8, R05)."""
+    """Zeros at the end of a page are damage (X8, R05)."""
     copy = tmp_path / "copy.db"
     backed_up(store, copy)
     content = bytearray(copy.read_bytes())
@@ -216,7 +216,7 @@ def test_a_lost_sector_is_no_missing_checksum(store: Path, tmp_path: Path) -> No
 
 
 def test_an_operator_accepts_ambiguous_changes(store: Path) -> None:
-    """A row that another program changed may be damage: it is reported, then accepted (X8)."""
+    """A row changed by another program may be damage: it is reported, then accepted (X8)."""
     with program(store) as connection:
         connection.execute("DROP TRIGGER commit_counts_accounts_update")
     repair_before_start(store)
@@ -229,7 +229,7 @@ def test_an_operator_accepts_ambiguous_changes(store: Path) -> None:
         with pytest.raises(StoreUnavailable, match="checksum") as refusal:
             await engine.fetch_one(NAME, 7)
         assert "I/O" not in str(refusal.value)
-        assert "accept-writes" in str(refusal.value)  # also where `database check` cannot open it
+        assert "accept-writes" in str(refusal.value)  # even if `database check` cannot open it
         await engine.close()
 
     asyncio.run(look())
@@ -240,7 +240,7 @@ def test_an_operator_accepts_ambiguous_changes(store: Path) -> None:
 
 
 def test_a_damaged_structure_is_never_accepted(store: Path) -> None:
-    """What cannot be right is refused also when an operator says so (R05)."""
+    """An invalid structure is refused even if an operator accepts it (R05)."""
     content = bytearray(store.read_bytes())
     start = content.index(b"lake-7") // PAGE_BYTES * PAGE_BYTES
     content[start + 8 : start + 40] = bytes(range(32))
@@ -267,7 +267,7 @@ def run_with_other_program(
 
 
 def test_another_program_writes_during_a_server(store: Path) -> None:
-    """Its tables, its rows and its checkpoints stop no server (X8)."""
+    """Its tables, its rows and its checkpoints do not stop the server (X8)."""
 
     async def work(engine: SqliteDatabase, other: OtherProgram) -> None:
         await arrive(engine, ACCOUNTS)
@@ -299,7 +299,7 @@ def test_a_change_meets_what_another_program_wrote_back(store: Path) -> None:
 
 
 def test_damage_during_a_server_is_still_reported(store: Path) -> None:
-    """A page that no program wrote like that is not repaired: it stays damaged (R05)."""
+    """A page that no program could have written is not repaired: it stays damaged (R05)."""
     flip(store, b"lake-7")
 
     async def live() -> None:

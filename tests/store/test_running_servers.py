@@ -1,4 +1,4 @@
-"""Server processes register in a PostgreSQL store while they run; silent ones are forgotten."""
+"""Servers register in a PostgreSQL store while they run; silent ones are removed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -42,7 +42,7 @@ def play(databases: Databases, scenario: Scenario) -> None:
 
 
 class Sleeps:
-    """Seconds that pass at once; a process may say that it runs in one of them."""
+    """Replace sleeping; a process may report itself during a sleep."""
 
     def __init__(self, at: int = 0, act: Callable[[], Awaitable[object]] | None = None) -> None:
         self.seconds = 0.0
@@ -56,7 +56,7 @@ class Sleeps:
 
 
 def test_a_running_process_is_seen(databases: Databases) -> None:
-    """A process counts once it announces itself again; a stopped one does not."""
+    """A process counts once it reports itself again; a stopped one does not."""
 
     async def scenario(database: Database) -> None:
         running_server = RunningServer(database, 7)
@@ -75,7 +75,7 @@ def test_a_running_process_is_seen(databases: Databases) -> None:
 
 
 def test_a_process_that_starts_meanwhile_is_seen(databases: Databases) -> None:
-    """While a killed one is watched."""
+    """It is found while a killed one is being watched."""
 
     async def scenario(database: Database) -> None:
         await RunningServer(database, 1).announce()
@@ -87,7 +87,7 @@ def test_a_process_that_starts_meanwhile_is_seen(databases: Databases) -> None:
 
 
 def test_a_killed_process_is_watched_once(databases: Databases) -> None:
-    """Then it is known to have ended; should it only have slept, it is seen again."""
+    """Then it is known to have ended; if it only slept, it is found again."""
 
     async def scenario(database: Database) -> None:
         running_server = RunningServer(database, 7)
@@ -108,7 +108,7 @@ def test_a_killed_process_is_watched_once(databases: Databases) -> None:
 
 
 def test_killed_processes_leave_nothing(databases: Databases) -> None:
-    """Rows of processes that were killed again and again are removed by one that runs."""
+    """A running process removes the rows of killed ones."""
 
     async def scenario(database: Database) -> None:
         running, other = RunningServer(database, 1), RunningServer(database, 2)

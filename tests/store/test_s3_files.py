@@ -1,4 +1,4 @@
-"""Pictures in a bucket, on a real server of that protocol (wire.md 8.4)."""
+"""Pictures in a bucket, on a real S3 server (wire.md 8.4)."""
 
 import io
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """Yield a server of the protocol on loopback."""
+    """Yield an S3 server on loopback."""
     with bucket_server() as server:
         yield server
 
@@ -59,7 +59,7 @@ async def test_a_picture_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
 
 
 async def test_a_bucket_that_is_not_there(bucket: S3Bucket, tmp_path: Path) -> None:
-    """What is not stored is an error, never a success."""
+    """A failed write is an error, never a success."""
     other = S3Bucket(bucket.url, "missing", bucket.region, "a", "b")
     with pytest.raises(OSError, match="404"):
         await files_in(other, tmp_path).put(NAME, io.BytesIO(b"x"), "image/png")
@@ -72,7 +72,7 @@ async def test_a_bucket_that_is_not_there(bucket: S3Bucket, tmp_path: Path) -> N
 @pytest.mark.parametrize("query", ["", "list-type=2&prefix=hupan-"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_the_signature(method: str, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the one that Amazon's own library makes."""
+    """It equals that of Amazon's own library."""
     bucket = S3Bucket("https://s3.example.com:9000", "pictures", "eu-west-1", "AKID", "secret/+")
     now = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: now.replace(tzinfo=None))

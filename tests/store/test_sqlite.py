@@ -1,4 +1,4 @@
-"""Reads on SQLite: one turn of the event loop sees one state, and the next turn the newest."""
+"""Reads on SQLite: one tick of the event loop sees one state, and the next tick the newest."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def other_connections() -> Iterator[list[apsw.Connection]]:
 async def test_a_turn_sees_one_state(
     database: Path, other_connections: list[apsw.Connection]
 ) -> None:
-    """What is kept between two reads of one turn is seen by the next turn, not by the second."""
+    """A commit between two reads of one tick is seen by the next tick, not by the second read."""
 
     async def read() -> list[object]:
         async with open_file(database) as engine:
@@ -49,7 +49,7 @@ async def test_a_turn_sees_one_state(
 
 @pytest.mark.slow
 async def test_a_writer_sees_its_change(database: Path) -> None:
-    """During many other reads, a read after a change finds what it wrote."""
+    """During many other reads, a read after a change finds it."""
 
     async def read() -> list[bool]:
         async with open_file(database) as engine:
@@ -78,7 +78,7 @@ async def test_a_writer_sees_its_change(database: Path) -> None:
 
 @pytest.mark.slow
 async def test_an_acknowledged_change_is_seen_by_other_servers(database: Path) -> None:
-    """A change that one server acknowledged is seen by a later request to another one."""
+    """A later request to another server sees it."""
 
     async def read() -> list[bool]:
         async with open_file(database) as first, open_file(database) as second:
@@ -115,7 +115,7 @@ async def test_nothing_is_held_between_ticks(
 
 
 async def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
-    """A statement that cannot run is refused, and the reads around it find their rows."""
+    """An invalid statement is refused, and the reads around it succeed."""
 
     async def read() -> list[object]:
         async with open_file(database) as engine:

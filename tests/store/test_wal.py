@@ -1,4 +1,4 @@
-"""The write-ahead log is checkpointed and kept small, in spite of other readers (security R03)."""
+"""The write-ahead log is checkpointed and kept small, despite other readers (security R03)."""
 
 import asyncio
 import logging
@@ -32,15 +32,15 @@ def touch(tx: Transaction) -> Awaitable[int]:
 
 
 async def until(condition: Callable[[], bool]) -> bool:
-    """Return whether something comes to be within a bound."""
+    """Return whether a condition becomes true within a time limit."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # of another thread
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # another thread sets it
         await asyncio.sleep(0.02)
     return condition()
 
 
 async def fill(engine: SqliteDatabase, path: Path) -> None:
-    """Changes that make a large log while a reader stays."""
+    """Make changes that enlarge the log while a reader stays."""
 
     async def arrive(tx: Transaction) -> None:
         for number in range(200):
@@ -79,12 +79,12 @@ async def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
 async def test_a_file_that_was_moved_away_takes_no_change(
     database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No success is answered that the next start would not find; put back, it goes on (X9)."""
+    """A write that the next start would not find fails; when the file is back, writes work (X9)."""
     aside = database.with_name("aside.db")
 
     async with open_file(database) as engine:
         await engine.run_transaction(touch)
-        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+        database.rename(aside)  # noqa: ASYNC240 # a short block in a test
         for _ in range(2):
             with pytest.raises(StoreUnavailable, match="moved away"):
                 await engine.run_transaction(touch)
@@ -97,7 +97,7 @@ async def test_a_file_that_was_moved_away_takes_no_change(
 
 
 async def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
-    """A backup that is put in its place is another file; so is a log that was taken away (X9)."""
+    """A backup in its place is another file; so is a missing log (X9)."""
     migrate_file(database)
     backup = database.with_name("backup.db")
     shutil.copyfile(database, backup)
@@ -124,13 +124,13 @@ async def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
 async def test_reads_end_when_the_file_is_gone(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reads look once a second (X9)."""
+    """Reads check once a second (X9)."""
     monkeypatch.setattr("hupan.store.sqlite.FILE_CHECK_SECONDS", 0.0)
     aside = database.with_name("aside.db")
 
     async with open_file(database) as engine:
         assert await engine.fetch_one("SELECT 1") == (1,)
-        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
-        await asyncio.sleep(0)  # a turn sees one state
+        database.rename(aside)  # noqa: ASYNC240 # a short block in a test
+        await asyncio.sleep(0)  # a tick sees one state
         with pytest.raises(StoreUnavailable, match="moved away"):
             await engine.fetch_one("SELECT 1")

@@ -30,14 +30,14 @@ def kept(path: Path, name: str) -> int | None:
 
 
 async def test_a_change_is_kept_when_it_returns(database: Path) -> None:
-    """What a change wrote is committed by the time its caller goes on."""
+    """A change is committed before its caller continues."""
     async with open_file(database) as engine:
         assert await put(engine, "a", 7) == 1
         assert kept(database, "a") == 7
 
 
 async def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
-    """One change of a group that raises leaves nothing; the others are kept."""
+    """A failing change of a group leaves nothing; the others are committed."""
 
     async def fail(tx: Transaction) -> None:
         await tx.execute(PUT, "bad", 1)
@@ -55,7 +55,7 @@ async def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
 
 
 async def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
-    """A unique key met twice raises Conflict, on whichever engine."""
+    """A duplicate unique key raises Conflict, on either engine."""
     async with open_file(database) as engine:
         await put(engine, "a", 1)
         with pytest.raises(Conflict):
@@ -64,7 +64,7 @@ async def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
 
 
 async def test_changes_run_in_the_order_they_came(database: Path) -> None:
-    """Five hundred changes at once count to five hundred, more than one group holds."""
+    """Five hundred concurrent changes count to five hundred, more than one group has."""
 
     async def step(tx: Transaction) -> int:
         row = await tx.fetch_one(
@@ -80,7 +80,7 @@ async def test_changes_run_in_the_order_they_came(database: Path) -> None:
 
 
 async def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
-    """A change that awaits anything but its transaction is an error, and nothing of it is kept."""
+    """A change that awaits anything but its transaction is an error, and is rolled back."""
 
     async def wait(tx: Transaction) -> None:
         await tx.execute(PUT, "a", 1)
@@ -93,7 +93,7 @@ async def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
 
 
 async def test_a_failing_disk_is_reported_until_it_works(database: Path) -> None:
-    """When the store cannot grow, changes raise StoreUnavailable; with room again they succeed."""
+    """If the store cannot grow, changes raise StoreUnavailable; with space again they succeed."""
     async with open_file(database) as engine:
         pages = await engine.fetch_one("PRAGMA page_count")
         assert pages is not None
@@ -101,7 +101,7 @@ async def test_a_failing_disk_is_reported_until_it_works(database: Path) -> None
         wide = "x" * 100_000
         with pytest.raises(StoreUnavailable):
             await put(engine, wide, 1)
-        await engine.check()  # small changes can still be kept
+        await engine.check()  # small writes still succeed
         await engine.run_transaction(lambda tx: tx.fetch_one("PRAGMA max_page_count = 1000000"))
         assert await put(engine, wide, 2) == 1
         assert kept(database, wide) == 2
@@ -110,12 +110,12 @@ async def test_a_failing_disk_is_reported_until_it_works(database: Path) -> None
 async def test_a_failed_sync_ends_all_writing(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a sync to the disk has failed no change is answered with success any more."""
+    """After a failed sync no change is acknowledged any more."""
     async with open_file(database) as engine:
         await engine.check()
         failure = apsw.IOError("disk I/O error")
-        setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
-        monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no door
+        setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it this way
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no public call
         with pytest.raises(StoreUnavailable):
             await put(engine, "a", 1)
         monkeypatch.undo()
@@ -134,7 +134,7 @@ def _raise(failure: Exception) -> object:
 
 
 async def test_close_finishes_what_waits(database: Path) -> None:
-    """Changes handed over before `close` are kept; later ones are refused."""
+    """Changes submitted before `close` are committed; later ones are refused."""
     migrate_file(database)
     engine = SqliteDatabase(database)
     waiting = [asyncio.ensure_future(put(engine, str(n), n)) for n in range(20)]
@@ -147,10 +147,10 @@ async def test_close_finishes_what_waits(database: Path) -> None:
 
 
 async def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failed change the store is ready again once it keeps something, and not before."""
+    """After a failed change the store is ready again once a commit succeeds, and not before."""
     async with open_file(database) as engine:
         full = apsw.FullError("database or disk is full")
-        monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no public call
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
                 await put(engine, "a", 1)
@@ -162,7 +162,7 @@ async def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.Mo
 
 
 def test_every_commit_is_synced(database: Path) -> None:
-    """Every connection is in WAL mode with synchronous FULL, on a SQLite that is new enough."""
+    """Every connection uses WAL mode with synchronous FULL, on a recent SQLite."""
     migrate_file(database)
     connection = connect(database)
     found = [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
@@ -173,7 +173,7 @@ def test_every_commit_is_synced(database: Path) -> None:
 async def test_too_many_waiting_changes_are_refused(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk hangs a bounded number of changes waits; the next is refused as busy (R15)."""
+    """While the disk hangs a bounded number of changes waits; the next gets Busy (R15)."""
     monkeypatch.setattr(sqlite, "MAX_PENDING_CHANGES", 5)
     begun, over = threading.Event(), threading.Event()
 

@@ -1,6 +1,6 @@
-"""What every answer of the wire has in common, checked each time one is read (wire.md 1).
+"""The common parts of every response on the wire, checked each time one is read (wire.md 1).
 
-What a test gets in hand: captchas, messages, accounts.
+Also the values that tests handle: captchas, messages, accounts.
 """
 
 import json
@@ -19,13 +19,13 @@ TOKEN_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with HTTP 200 that keeps the rules of wire.md 1.5, 1.6, 1.8 and security D3.
+    """A response with HTTP 200 that follows wire.md 1.5, 1.6, 1.8 and security D3.
 
     Attributes:
         headers: lower-case names; of a repeated one the last.
         form: `json` or `protobuf`, from the Content-Type.
         data: the JSON `data` object, or None.
-        message: the whole protobuf answer, or None.
+        message: the whole protobuf response, or None.
     """
 
     headers: Mapping[str, str]
@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def pb_data(self) -> pb.Message:
-        """The protobuf `data` of a success."""
+        """Return the protobuf `data` of a success."""
         assert self.code == 1, (self.code, self.msg)
         assert self.message is not None, self.body
         assert self.message.has(2), self.body
@@ -54,12 +54,12 @@ class Answer:
 
     @property
     def request_id(self) -> int:
-        """The request's id from its header (wire.md 1.8)."""
+        """Return the request's id from its header (wire.md 1.8)."""
         return int(self.headers["x-request-id"])
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Read an answer of a known endpoint and check what holds for every one of them."""
+    """Read a response of a known endpoint and check the rules for all of them."""
     assert status == 200, (status, body[:500])
     assert headers["cache-control"] == "no-store"
     assert re.fullmatch(r"[1-9][0-9]*", headers["x-request-id"]), headers["x-request-id"]
@@ -116,14 +116,14 @@ def refused_field(answer: Answer) -> str:
 
 
 def assert_refused(answer: Answer) -> None:
-    """A refusal has its own positive code."""
+    """Check that a refusal has its own positive code."""
     assert answer.code > 1, (answer.code, answer.msg)
     assert answer.data is None
 
 
 @dataclass(frozen=True)
 class Captcha:
-    """A captcha as the client sees it, and its answer from the sandbox's outbox."""
+    """A captcha as the client sees it, with its answer from the sandbox's outbox."""
 
     id: str
     picture_url: str
@@ -131,14 +131,14 @@ class Captcha:
 
     @property
     def wrong(self) -> str:
-        """An answer of the right length whose first character is wrong."""
+        """Return an answer of the right length with a wrong first character."""
         alphabet = string.digits if self.answer[0].isdigit() else string.ascii_letters
         next_one = alphabet[(alphabet.index(self.answer[0]) + 1) % len(alphabet)]
         return next_one + self.answer[1:]
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutboxMessage:
     """A message of the sandbox's outbox."""
 
     id: str
@@ -150,7 +150,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Account:
-    """What the sandbox's door says of an account that it made."""
+    """The sandbox's description of an account that it created."""
 
     id: str
     token: str

@@ -36,7 +36,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
-    """What our own listener offers; says whether it could be taken and given without waiting."""
+    """Answer in one step with the listener's own calls, and say whether that was possible."""
     exchange = cast("RequestCycle", send)
     body = exchange.read_buffered_body()
     how = "waited" if body is None else "here"
@@ -93,7 +93,7 @@ def _print_urls(urls: list[str]) -> None:
 
 
 def main() -> int:
-    """Serves as the first argument says."""
+    """Serve as the first argument says."""
     said = json.loads(sys.argv[1])
     if "files" in said:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

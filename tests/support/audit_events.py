@@ -1,4 +1,4 @@
-"""Reads the lines of authentication events from what a server wrote (docs/events.md)."""
+"""Read the lines of authentication events from a server's output (docs/events.md)."""
 
 import json
 import re
@@ -14,7 +14,7 @@ WAIT_SECONDS = 60.0
 
 
 def read_pairs(text: str) -> dict[str, str]:
-    """Return the fields of a line; `-` is read as it stands."""
+    """Return the fields of a line; `-` stays as it is."""
     pairs = PAIR.findall(text)
     return {key: json.loads(value) if value[0] == '"' else value for key, value in pairs}
 
@@ -25,7 +25,7 @@ def events(text: str) -> list[dict[str, str]]:
 
 
 def event_of(server: Server, answer: Answer) -> Mapping[str, str]:
-    """Return the one event of the request that an answer belongs to."""
+    """Return the one event of the request of a response."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         mine = [e for e in events(server.output()) if e.get("request") == str(answer.request_id)]

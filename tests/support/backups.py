@@ -14,7 +14,7 @@ PASSPHRASE = "correct horse battery"
 
 
 class BackupKey:
-    """A pair of keys: the private one is in a file, as an operator has it."""
+    """A pair of keys, with the private one in a file, as an operator has it."""
 
     def __init__(self, folder: Path) -> None:
         self.identity = Identity.generate()
@@ -43,12 +43,12 @@ class BackupKey:
 
 
 def invoke(*arguments: str) -> Result:
-    """One command."""
+    """Run one command."""
     return CliRunner().invoke(app, arguments)
 
 
 def succeed(*arguments: str) -> str:
-    """What a command that must succeed prints."""
+    """Run a command that must succeed; return its output."""
     done = invoke(*arguments)
     assert done.exit_code == 0, done.output
     return done.stdout

@@ -1,4 +1,4 @@
-"""A run that never happened, for tests of what is made from one."""
+"""An invented run, for tests of the reports."""
 
 from bench.harness.report import Check, Growth, Machine, Part, Report, Row
 

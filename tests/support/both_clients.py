@@ -1,4 +1,4 @@
-"""The synchronous and the asynchronous client behind one face, so that one suite tests both."""
+"""A common interface of the synchronous and the asynchronous client, for one test suite."""
 
 import inspect
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Handler: TypeAlias = Callable[[httpx.Request], httpx.Response]
 
 
 class Awaited:
-    """A synchronous object whose methods are awaited; what they return is wrapped as well."""
+    """A synchronous object with awaitable methods; their results are wrapped as well."""
 
     def __init__(self, inner: Any) -> None:  # noqa: ANN401 - either client, a sandbox, a socket
         self.inner = inner
@@ -25,7 +25,7 @@ class Awaited:
         value = getattr(self.inner, {"aclose": "close"}.get(name, name))
         if not inspect.ismethod(value):
             return wrapped(value)
-        if name in {"client", "socket"}:  # they do not wait in either
+        if name in {"client", "socket"}:  # they are synchronous in either client
             return lambda *given, **named: wrapped(value(*given, **named))
 
         async def call(*given: object, **named: object) -> object:
@@ -48,13 +48,13 @@ class Awaited:
 
 
 def wrapped(value: object) -> object:
-    """Wrap what has methods that wait."""
+    """Wrap an object that has waiting methods."""
     module = type(value).__module__
     return Awaited(value) if module.startswith("hupan_client._sync") else value
 
 
 def make_sandbox(kind: Kind, url: str) -> AsyncSandbox:
-    """Return what drives a sandbox; its methods are awaited, whichever kind it is."""
+    """Return a sandbox driver with awaitable methods, of either kind."""
     face: Any = AsyncSandbox(url) if kind == "async" else Awaited(Sandbox(url))
     assert isinstance(face, AsyncSandbox | Awaited)
     return face  # type: ignore[return-value]  # it has the same methods, which is what is tested
@@ -63,7 +63,7 @@ def make_sandbox(kind: Kind, url: str) -> AsyncSandbox:
 def make_client(
     kind: Kind, url: str, handler: Handler | None = None, *, token: str = ""
 ) -> AsyncClient:
-    """Return a client; its methods are awaited, whichever kind it is."""
+    """Return a client with awaitable methods, of either kind."""
     transport = None if handler is None else httpx.MockTransport(handler)
     face: Any = (
         AsyncClient(url, token, transport=transport)

@@ -1,4 +1,4 @@
-"""A real browser, Debian's chromium, driven by playwright; and axe, which looks for barriers."""
+"""A real browser, Debian's chromium, driven by playwright; and axe, which finds barriers."""
 
 import os
 import shutil
@@ -26,17 +26,17 @@ WIDE, NARROW = 1280, 320
 
 
 def find_chromium() -> str | None:
-    """Return the browser that is installed, if any."""
+    """Return the installed browser, if any."""
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start the browser; skip where there is none."""
+    """Start the browser; skip if there is none."""
     path = find_chromium()
     if path is None:
         pytest.skip("chromium is not installed")
-    # Its sandbox cannot be had by root in a container.
+    # Its sandbox does not work for root in a container.
     options = ["--no-sandbox"] if os.getuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=options)
@@ -46,7 +46,7 @@ def open_browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A visitor of the pages: a separate window, and the complaints of the browser.
+    """A visitor of the pages: a separate window, and the errors of the browser.
 
     Attributes:
         page: the open page.
@@ -77,7 +77,7 @@ def visit(
     script: bool = True,
     bypass_csp: bool = False,
 ) -> Iterator[Visit]:
-    """Open a window; at its end nothing may have been complained about."""
+    """Open a window; check in the end that there were no errors."""
     context = browser.new_context(
         locale=language,
         color_scheme=scheme,

@@ -1,4 +1,4 @@
-"""A server of the S3 protocol on loopback, and buckets on it."""
+"""An S3 server on loopback, and buckets on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Solves captchas of a server whose folder the test owns: with the server's own key."""
+"""Solve captchas of a server whose folder the test owns, with the server's own key."""
 
 import base64
 from pathlib import Path
@@ -20,6 +20,6 @@ def solve(folder: Path, captcha_id: str) -> str:
 
 
 def seeded(seed: str) -> UniformSource:
-    """Return a jitter that repeats itself."""
+    """Return a jitter with a fixed seed."""
     chance = SeededRandomSource(seed)
     return lambda low, high: low + (high - low) * chance.randbelow(2**32) / 2**32

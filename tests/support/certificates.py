@@ -17,7 +17,7 @@ _DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A server certificate with its key in one file, and the authority that vouches for it."""
+    """A server certificate with its key in one file, and its authority."""
 
     authority: Path
     chain: Path
@@ -32,7 +32,7 @@ class Issued:
 def issue(folder: Path, *hosts: str, permitted: Sequence[str] = ()) -> Issued:
     """Make an authority and a certificate for hosts, which are names or IP addresses.
 
-    With `permitted`, the authority can vouch for these names alone.
+    With `permitted`, the authority can only certify these names.
     """
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _certificate("authority", authority_key, "authority", authority_key, (), permitted)

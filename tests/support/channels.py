@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.support.answers import Answer, Letter
+from tests.support.answers import Answer, OutboxMessage
 from tests.support.client import WireClient
 
 SIX_DIGITS = re.compile("[0-9]{6}")
@@ -13,7 +13,7 @@ CANCEL = "user/cancel-user"
 
 @dataclass(frozen=True)
 class ContactChannel:
-    """A channel: its endpoints and its place in own info (wire.md 3, 4).
+    """A channel: its endpoints and its field in own info (wire.md 3, 4).
 
     Attributes:
         field: the key of requests, of the sandbox's routes and of the outbox's targets.
@@ -27,17 +27,17 @@ class ContactChannel:
     place: int
 
     def fresh(self, wire: WireClient) -> str:
-        """Return a target that this server has not seen."""
+        """Return a target that is new to this server."""
         return wire.fresh_email() if self.channel == "email" else wire.fresh_phone()
 
     def request_code(self, wire: WireClient, target: str, **extra: object) -> Answer:
-        """Ask for a code to a target."""
+        """Request a code for a target."""
         if self.channel == "email":
             return wire.ask_email(target, **extra)
         return wire.ask_sms(target)
 
     def code(self, wire: WireClient, target: str, **extra: object) -> str:
-        """Ask for a code to a target and return the six digits that arrive."""
+        """Request a code for a target and return the six digits that arrive."""
         before = {letter.id for letter in wire.list_outbox(self.channel, target)}
         asked = self.request_code(wire, target, **extra)
         assert asked.code == 1, (asked.code, asked.msg)
@@ -48,7 +48,7 @@ class ContactChannel:
         return wire.post(self.bind_path, {self.field: target, "captcha": code}, token=token)
 
     def change(self, wire: WireClient, token: str, target: str, code: str) -> Answer:
-        """Change to a target, or confirm the one that is bound."""
+        """Change to a target, or confirm the bound one."""
         return wire.post(self.change_path, {self.field: target, "captcha": code}, token=token)
 
     def cancel(self, wire: WireClient, token: str, target: str, code: str) -> Answer:
@@ -66,17 +66,17 @@ CONTACT_CHANNELS = (PHONE, EMAIL)
 
 
 def other(way: ContactChannel) -> ContactChannel:
-    """Return the other way."""
+    """Return the other channel."""
     return EMAIL if way is PHONE else PHONE
 
 
-def is_code(letter: Letter) -> bool:
-    """Return whether a message carries a code, and is not a notice."""
+def is_code(letter: OutboxMessage) -> bool:
+    """Return whether a message has a code, and is not a notice."""
     return bool(SIX_DIGITS.fullmatch(letter.code or ""))
 
 
-def notice_to(wire: WireClient, way: ContactChannel, target: str) -> Letter:
-    """Return the first message to a target that carries no code."""
+def notice_to(wire: WireClient, way: ContactChannel, target: str) -> OutboxMessage:
+    """Return the first message to a target without a code."""
     return _first(wire, way, target, set(), has_code=False)
 
 
@@ -87,10 +87,10 @@ def forget(wire: WireClient, email: str, code: str, password: str) -> Answer:
 
 def _first(
     wire: WireClient, way: ContactChannel, target: str, before: set[str], *, has_code: bool
-) -> Letter:
-    """Return the first new message of a kind, passing over those of the other."""
-    letter = wire.next_letter(way.channel, target, before)
+) -> OutboxMessage:
+    """Return the first new message of a kind, skipping the other kind."""
+    letter = wire.next_message(way.channel, target, before)
     while is_code(letter) is not has_code:
         before.add(letter.id)
-        letter = wire.next_letter(way.channel, target, before)
+        letter = wire.next_message(way.channel, target, before)
     return letter

@@ -1,8 +1,8 @@
-"""Used databases of PostgreSQL: emptied, they serve the next test.
+"""Used PostgreSQL databases are emptied for the next test.
 
-A new database is three hundred files, which takes longer than most tests do. It is created again
-only where the last test did more than change rows: where the schema differs, where a connection is
-still open, or where the files have grown.
+A new database is three hundred files, which take longer than most tests. It is only created again
+if the last test did more than change rows: if the schema differs, if a connection is still open,
+or if the files have grown.
 """
 
 import asyncio
@@ -44,25 +44,25 @@ SIZE = "SELECT pg_database_size(current_database())"
 
 
 class Cleaner:
-    """Knows what an empty store looks like, and makes others look so."""
+    """Restore databases to the state of an empty store."""
 
     def __init__(self, fingerprint: str, size: int, cleaning: str) -> None:
         self._fingerprint, self._size, self._cleaning = fingerprint, size, cleaning
 
     @classmethod
     async def like(cls, url: str) -> "Cleaner":
-        """Look at an empty store."""
+        """Record the state of an empty store."""
         connection = await asyncpg.connect(url)
         try:
-            # Keys to other tables and triggers stay quiet: every table is emptied.
+            # Foreign keys and triggers are off: every table is emptied.
             statements = ["SET session_replication_role = replica"]
             for table in [row[0] for row in await connection.fetch(TABLES)]:
                 statements.append(f"DELETE FROM {table}")  # noqa: S608 - the schema's own names
-                rows = await connection.fetchval(f"SELECT json_agg(t) FROM {table} t")  # noqa: S608 - likewise
+                rows = await connection.fetchval(f"SELECT json_agg(t) FROM {table} t")  # noqa: S608 - as above
                 if rows is not None:
                     literal = await connection.fetchval("SELECT quote_literal($1::text)", rows)
                     statements.append(
-                        f"INSERT INTO {table} "  # noqa: S608 - likewise
+                        f"INSERT INTO {table} "  # noqa: S608 - as above
                         f"SELECT * FROM json_populate_recordset(NULL::{table}, {literal})"
                     )
             fingerprint = await connection.fetchval(FINGERPRINT)
@@ -72,7 +72,7 @@ class Cleaner:
         return cls(fingerprint, size, ";".join(statements))
 
     async def clean(self, url: str) -> bool:
-        """Empty a store; False where it must be dropped instead."""
+        """Empty a store; return False if it must be dropped instead."""
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection = await asyncpg.connect(url, command_timeout=WAIT_SECONDS)
             try:

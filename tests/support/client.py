@@ -1,4 +1,4 @@
-"""A stranger's client: it knows wire.md and the sandbox's doors, and nothing of the project."""
+"""A client that only knows wire.md and the sandbox's routes, and imports nothing of the product."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 
 from tests.support import pb
-from tests.support.answers import Account, Answer, Captcha, Letter, read_answer
+from tests.support.answers import Account, Answer, Captcha, OutboxMessage, read_answer
 from tests.support.kept_connections import KeptConnection
 from tests.support.ports import LOOPBACK
 from tests.support.servers import Server
@@ -23,7 +23,7 @@ Body = Mapping[str, object] | bytes | Iterable[bytes]
 
 
 class WireClient:
-    """Speaks to one server; every answer is checked for what all answers have in common."""
+    """Send requests to one server, and check the common rules of every response."""
 
     def __init__(self, server: Server, *, kept: int = 0, is_quick: bool = False) -> None:
         self.server = server
@@ -33,7 +33,7 @@ class WireClient:
         self._serial = itertools.count(1)
 
     def __enter__(self) -> Self:
-        """Return itself; the connections open when they are needed."""
+        """Return itself; connections open when they are needed."""
         return self
 
     def __exit__(
@@ -42,7 +42,7 @@ class WireClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connections of this thread; those of others ended with their requests."""
+        """Close the connections of this thread; others ended with their requests."""
         self.close()
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class WireClient:
 
     @property
     def http(self) -> httpx.Client:
-        """The calling thread's own: a client that threads share closes what others just opened."""
+        """Return this thread's HTTP client: sharing one would close other threads' connections."""
         client: httpx.Client | None = getattr(self._mine, "client", None)
         if client is None:
             client = self._mine.client = httpx.Client(
@@ -61,19 +61,19 @@ class WireClient:
                 trust_env=False,
                 verify=False,  # noqa: S501 - plain HTTP on loopback; reading the roots costs 20 ms
                 timeout=120,
-                # A connection each: kept ones may be closed by the server just as they are used.
+                # One connection each: the server may close a kept one just as it is used.
                 limits=httpx.Limits(max_connections=100, max_keepalive_connections=self._kept),
-                # A test that wants compression asks for it; httpx always would.
+                # A test that wants compression requests it; httpx always would.
                 headers={"accept-encoding": "identity"},
             )
         return client
 
     def fresh_phone(self) -> str:
-        """Return a number that this server has not seen."""
+        """Return a number that is new to this server."""
         return f"139{next(self._serial):08d}"
 
     def fresh_email(self) -> str:
-        """Return an address that this server has not seen."""
+        """Return an address that is new to this server."""
         return f"visitor{next(self._serial)}@example.com"
 
     def request(
@@ -85,7 +85,7 @@ class WireClient:
         token: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Send one request as it stands: no Content-Type unless it is among the headers."""
+        """Send one request unchanged: no Content-Type unless it is among the headers."""
         named: dict[str, str | bytes] = {**(headers or {})}
         if token is not None:
             named["token"] = token
@@ -108,19 +108,19 @@ class WireClient:
         token: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """POST to `/v1/<path>` and read the answer."""
+        """Send a POST to `/v1/<path>` and read the response."""
         reply = self.request("POST", f"/v1/{path}", body, token=token, headers=headers)
         return read_answer(reply.status_code, reply.headers, reply.content)
 
     def own_info(
         self, token: str | bytes | None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """GET `/v1/user/info`."""
+        """Send GET `/v1/user/info`."""
         reply = self.request("GET", "/v1/user/info", token=token, headers=headers)
         return read_answer(reply.status_code, reply.headers, reply.content)
 
     def get_user(self, user_id: str, token: str | None = ANY_TOKEN) -> Answer:
-        """POST a protobuf request to `/v1/user/get-user`."""
+        """Send a protobuf POST to `/v1/user/get-user`."""
         return self.post("user/get-user", pb.text(2, user_id), token=token)
 
     def captcha(self) -> Captcha:
@@ -132,29 +132,29 @@ class WireClient:
         return Captcha(captcha_id, answer.text("b64s"), letters[0].code)
 
     def solved(self) -> dict[str, object]:
-        """Return the two fields that carry a solved captcha."""
+        """Return the two fields of a solved captcha."""
         captcha = self.captcha()
         return {"code": captcha.answer, "id": captcha.id}
 
     def ask_sms(self, mobile: str) -> Answer:
-        """Ask for an SMS code with a solved captcha."""
+        """Request an SMS code with a solved captcha."""
         body = {"mobile": mobile, **self.solved()}
         return self.post("verification/get-verification-code", body)
 
     def ask_email(self, email: str, **extra: object) -> Answer:
-        """Ask for an e-mail code with a solved captcha."""
+        """Request an e-mail code with a solved captcha."""
         body = {"email": email, **self.solved(), **extra}
         return self.post("verification/get-email-verification-code", body)
 
     def sms_code(self, mobile: str, sent_to: str = "") -> str:
-        """Ask for an SMS code and return what arrived at the number (or at `sent_to`)."""
+        """Request an SMS code and return the one that arrives at the number (or at `sent_to`)."""
         to = sent_to or mobile
         before = {letter.id for letter in self.list_outbox("sms", to)}
         assert self.ask_sms(mobile).code == 1
-        return self.next_letter("sms", to, before).code
+        return self.next_message("sms", to, before).code
 
     def wrong_code(self, right: str) -> str:
-        """Return a code of the right shape that is not the right one."""
+        """Return a wrong code of the right form."""
         return f"{(int(right) + 1) % 1_000_000:06d}"
 
     def sign_in(self, mobile: str, code: str, **extra: object) -> Answer:
@@ -162,7 +162,7 @@ class WireClient:
         return self.post("user/verification-login", {"mobile": mobile, "captcha": code, **extra})
 
     def signed_in(self, mobile: str, **extra: object) -> str:
-        """Ask for a code, sign in with it and return the token."""
+        """Request a code, sign in with it and return the token."""
         return self.sign_in(mobile, self.sms_code(mobile), **extra).text("token")
 
     def email_login(self, email: str, password: str, **extra: object) -> Answer:
@@ -170,7 +170,7 @@ class WireClient:
         return self.post("user/email-login", {"email": email, "password": password, **extra})
 
     def account(self, **fields: object) -> Account:
-        """Make an account through the sandbox's door."""
+        """Create an account by the sandbox's route."""
         reply = self.request("POST", "/sandbox/accounts", fields)
         assert reply.is_success, reply.text
         made = reply.json()
@@ -178,16 +178,17 @@ class WireClient:
         assert isinstance(made["token"], str)
         return Account(made["id"], made["token"])
 
-    def list_outbox(self, channel: str, to: str) -> list[Letter]:
-        """Return what was sent to one target, newest first."""
+    def list_outbox(self, channel: str, to: str) -> list[OutboxMessage]:
+        """Return the messages to one target, newest first."""
         reply = self.request("GET", f"/sandbox/outbox?{urlencode({'channel': channel, 'to': to})}")
         assert reply.status_code == 200, reply.text
         return [
-            Letter(str(m["id"]), m["channel"], m["to"], m["code"], m["text"]) for m in reply.json()
+            OutboxMessage(str(m["id"]), m["channel"], m["to"], m["code"], m["text"])
+            for m in reply.json()
         ]
 
-    def next_letter(self, channel: str, to: str, before: set[str]) -> Letter:
-        """Return the first message to a target that is not among the known ones."""
+    def next_message(self, channel: str, to: str, before: set[str]) -> OutboxMessage:
+        """Return the first message to a target that is not a known one."""
         deadline = time.monotonic() + MESSAGE_SECONDS
         while time.monotonic() < deadline:
             new = [letter for letter in self.list_outbox(channel, to) if letter.id not in before]
@@ -198,7 +199,7 @@ class WireClient:
         raise AssertionError(msg)
 
     def set_clock(self, **order: int) -> int:
-        """Wind the sandbox's clock (`set` or `advance`) and return its time in unix seconds."""
+        """Set the sandbox's clock (`set` or `advance`) and return its time in unix seconds."""
         reply = self.request("POST", "/sandbox/clock", order)
         assert reply.status_code == 200, reply.text
         now = reply.json()["now"]

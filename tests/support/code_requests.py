@@ -18,7 +18,7 @@ MAIL, SMS = "verification/get-email-verification-code", "verification/get-verifi
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Waits for a fact, with a bound that only a fault passes."""
+    """Wait for a condition, with a limit that only a fault reaches."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         assert time.monotonic() < deadline
@@ -26,7 +26,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 class CodeRequests:
-    """A server whose senders are elsewhere, and a client of it."""
+    """A server with external senders, and a client of it."""
 
     def __init__(self, server: Server, wire: WireClient, folder: Path) -> None:
         self.server = server
@@ -35,7 +35,7 @@ class CodeRequests:
         self._numbers = itertools.count()
 
     def request_code(self, path: str = MAIL) -> None:
-        """Request one code for a new target; the answer is a success with any sender."""
+        """Request one code for a new target; the response is a success with any sender."""
         number = next(self._numbers)
         captcha_id = self.wire.post("user/captcha").text("id")
         target = {"mobile": f"138{number:08}"} if path == SMS else {"email": f"a{number}@b.example"}
@@ -43,20 +43,20 @@ class CodeRequests:
         assert self.wire.post(path, {**target, **solved}).code == 1
 
     def waiting(self) -> int:
-        """How many messages lie in the outbox."""
+        """Return how many messages are in the outbox."""
         store = apsw.Connection(str(self._folder / "hupan.db"), flags=apsw.SQLITE_OPEN_READONLY)
         with contextlib.closing(store):
             store.set_busy_timeout(5000)
             return int(str(store.execute("SELECT count(*) FROM outbox").fetchall()[0][0]))
 
     def said(self, words: str) -> int:
-        """How often its log says something."""
+        """Return how often the log has a text."""
         return self.server.output().count(words)
 
 
 @contextlib.contextmanager
 def asking(folder: Path, port: int, **settings: str) -> Iterator[CodeRequests]:
-    """Runs a server that sends mail and SMS to a port."""
+    """Run a server that sends mail and SMS to a port."""
     environment = {
         "HUPAN_EMAIL_SENDER": "smtp",
         "HUPAN_SMTP_HOST": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Run commands of the operator on a store, and read what they print."""
+"""Run operator commands on a store, and read their output."""
 
 import json
 import re
@@ -15,12 +15,12 @@ JsonObject = dict[str, object]
 
 
 def run(data: Path, *arguments: str, stdin: str = "") -> Result:
-    """One command."""
+    """Run one command."""
     return runner.invoke(app, [*arguments, "--data-dir", str(data)], input=stdin)
 
 
 def call(data: Path, *arguments: str, stdin: str = "") -> JsonObject:
-    """Return the JSON output of a command that succeeds."""
+    """Return the JSON output of a successful command."""
     result = run(data, *arguments, "--json", stdin=stdin)
     assert result.exit_code == 0, result.output
     output: JsonObject = json.loads(result.stdout)
@@ -28,7 +28,7 @@ def call(data: Path, *arguments: str, stdin: str = "") -> JsonObject:
 
 
 def refused(data: Path, *arguments: str, stdin: str = "") -> str:
-    """What a command that cannot be done says."""
+    """Return the message of a refused command."""
     result = run(data, *arguments, stdin=stdin)
     assert result.exit_code == 1, result.output
     assert result.stdout == ""
@@ -37,12 +37,12 @@ def refused(data: Path, *arguments: str, stdin: str = "") -> str:
 
 
 def all_lines(data: Path) -> list[dict[str, str]]:
-    """Return the lines of operators so far, also those that an act begins with."""
+    """Return all operator log lines so far, including the first lines of actions."""
     return events((data / "operators.log").read_text("utf-8"))
 
 
 def written(data: Path) -> list[dict[str, str]]:
-    """How acts ended so far, without their times."""
+    """Return the last lines of actions so far, without their times."""
     lines = [line for line in all_lines(data) if line["result"] != "begun"]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line.pop("time")) for line in lines)
     return lines

@@ -1,4 +1,4 @@
-"""The image as runc runs it: any user, a root that cannot be written, one volume, no privileges."""
+"""The image as runc runs it: any user, a read-only root, one volume, no privileges."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ from tools.packages.image import VOLUME
 
 _SECONDS = 120
 _GROUP = 0
-# A pair of /proc and /dev as every runtime has them; /tmp is none of them.
+# /proc and /dev as every runtime mounts them; /tmp is not among them.
 _MOUNTS: Sequence[Mapping[str, object]] = (
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {
@@ -41,14 +41,14 @@ _MOUNTS: Sequence[Mapping[str, object]] = (
 
 
 def can_run_containers() -> bool:
-    """Return whether this machine has what it takes."""
+    """Return whether this machine has the necessary programs."""
     programs = ("mmdebstrap", "buildah", "runc", "strip")
     return os.geteuid() == 0 and all(map(shutil.which, programs))
 
 
 @dataclass(frozen=True)
 class Image:
-    """The archive of an image with one layer, read as the specification of OCI says."""
+    """The archive of an image with one layer, read according to the OCI specification."""
 
     archive: Path
 
@@ -59,7 +59,7 @@ class Image:
             return {member.name: _read(tar, member) for member in files}
 
     def _blob(self, descriptor: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a blob of JSON, which has the size and the digest that its descriptor says."""
+        """Return a JSON blob; check the size and the digest of its descriptor."""
         kind, _, digest = descriptor["digest"].partition(":")
         data = self._members[f"blobs/{kind}/{digest}"]
         assert (len(data), hashlib.sha256(data).hexdigest()) == (descriptor["size"], digest)
@@ -74,19 +74,19 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The digest by which registries know the image."""
+        """Return the digest by which registries know the image."""
         return str(self.descriptor["digest"])
 
     @cached_property
     def layer(self) -> dict[str, Any]:
-        """The descriptor of its only layer."""
+        """Return the descriptor of its only layer."""
         (found,) = self._blob(self.descriptor)["layers"]
         assert found["mediaType"] == "application/vnd.oci.image.layer.v1.tar"
         return dict(found)
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What to run, and how."""
+        """Return the configuration of its containers."""
         found: dict[str, Any] = self._blob(self._blob(self.descriptor)["config"])["config"]
         return found
 
@@ -154,7 +154,7 @@ class ContainerHost:
             },
             "root": {"path": str(self._root), "readonly": True},
             "mounts": [*_MOUNTS, {**bind, "options": ["rbind", "rw", "nosuid", "nodev"]}],
-            # The network is that of the test, so its address must be loopback.
+            # It shares the network of the test, so its address must be loopback.
             "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]},
         }
 
@@ -192,19 +192,19 @@ class ContainerHost:
 
     @property
     def keys(self) -> Path:
-        """The folder with the secret key."""
+        """Return the folder with the secret key."""
         return self.volume / "data"
 
     def get(self, name: str) -> bytes:
-        """Take a file out of the volume."""
+        """Read a file of the volume."""
         return (self.volume / name).read_bytes()
 
     def lose(self) -> None:
-        """Remove the volume, and so all that the containers left."""
+        """Remove the volume, which has all data of the containers."""
         shutil.rmtree(self.volume)
 
     def put(self, name: str, data: bytes) -> None:
-        """Put a file of one's own into the volume."""
+        """Write a file into the volume."""
         path = self.volume / name
         path.write_bytes(data)
         os.chown(path, self._uid, _GROUP)

@@ -20,7 +20,7 @@ AS_SERVICE = ("setpriv", "--reuid", "hupan", "--regid", "hupan", "--init-groups"
 
 
 def can_make_roots() -> bool:
-    """Return whether this machine has what it takes."""
+    """Return whether this machine has the necessary programs."""
     return os.geteuid() == 0 and bool(shutil.which("mmdebstrap") and shutil.which("dpkg-deb"))
 
 
@@ -28,7 +28,7 @@ class Machine:
     """One machine: a folder that commands see as their root.
 
     Args:
-        packages: those of Debian that it has besides what ours needs.
+        packages: those of Debian, besides the dependencies of ours.
     """
 
     def __init__(self, folder: Path, *packages: str) -> None:
@@ -69,7 +69,7 @@ class Machine:
         return done.stdout
 
     def entry(self) -> tuple[str, ...]:
-        """What makes a command see the machine."""
+        """Return the command prefix that enters the machine."""
         return ("chroot", str(self.root))
 
     def install(self, package: Path) -> str:
@@ -90,7 +90,7 @@ class Machine:
 
     @property
     def keys(self) -> Path:
-        """The folder with the secret key."""
+        """Return the folder with the secret key."""
         return self.root / DATA
 
     def place_of(self, name: str) -> str:
@@ -98,29 +98,29 @@ class Machine:
         return f"/srv/{name}"
 
     def get(self, name: str) -> bytes:
-        """Take a file."""
+        """Read a file."""
         return (self.root / "srv" / name).read_bytes()
 
     def put(self, name: str, data: bytes) -> None:
-        """Bring a file."""
+        """Write a file."""
         (self.root / "srv" / name).write_bytes(data)
 
     def lose(self) -> None:
-        """Purge the package; then the machine is gone with all that is on it."""
+        """Purge the package and remove the machine."""
         self.run("dpkg", "--purge", "hupan")
         self.close()
 
     def close(self) -> None:
-        """Remove the machine, unless it is lost already."""
+        """Remove the machine, unless it is removed already."""
         if self.root.exists():
             shutil.rmtree(self.root)
 
     def status_of(self, name: str) -> os.stat_result:
-        """Owner and mode of a file in it."""
+        """Return owner and mode of a file in it."""
         return (self.root / name).stat()
 
     def user(self) -> tuple[int, str]:
-        """Number and shell of the service's user."""
+        """Return number and shell of the service's user."""
         fields = self.run("getent", "passwd", "hupan").strip().split(":")
         return int(fields[2]), fields[6]
 

@@ -1,4 +1,4 @@
-"""Messages to send, and the way a test asks a sender for its verdict."""
+"""Messages to send, and the result that a sender returns for them."""
 
 import asyncio
 import traceback
@@ -41,7 +41,7 @@ def assert_discreet(error: NotSent | OutcomeUnknown) -> None:
 
 
 def refusal(error: pytest.ExceptionInfo[NotSent]) -> bool:
-    """Check a refusal's discretion and return whether another attempt may work."""
+    """Check that a refusal has no secret, and return whether a retry may work."""
     assert_discreet(error.value)
     return error.value.is_retryable
 

@@ -1,4 +1,4 @@
-"""Find the rows of a distributed database that a statement asks for, from its text."""
+"""Find the rows of a distributed database that a statement reads, from its text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from hupan.store import citus
 from hupan.store.tables import list_tables
 
 SHARDS: Final = 32
-"""Of a distributed table, by default."""
+"""The default number for a distributed table."""
 REFERENCE: Final = re.compile(
     r"\b(FROM|JOIN|UPDATE|INTO|USING)\s+(?:ONLY\s+)?(\w+)(?:\s+(?:AS\s+)?(?!(?:ON|WHERE|SET|ORDER"
     r"|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|JOIN|LIMIT|GROUP|HAVING|WINDOW|VALUES|SELECT|DO|UNION|FROM"
@@ -26,7 +26,7 @@ KEYS: Final = {table.name: table.primary_key for table in list_tables()}
 
 
 class Touch(NamedTuple):
-    """A table that a statement names, by the name that it goes by there."""
+    """A table in a statement, with its alias."""
 
     verb: str
     table: str
@@ -45,19 +45,19 @@ def touches(sql: str) -> list[Touch]:
 
 
 def column(table: str) -> str:
-    """What a distributed table is distributed by."""
+    """Return the distribution column of a table."""
     name = citus.distribution_column(table)
     assert name is not None
     return name
 
 
 def group(table: str) -> str:
-    """Return the colocation group: all tables of accounts together, each other table alone."""
+    """Return the colocation group: all account tables together, each other table alone."""
     return citus.COLOCATION_TABLE if column(table) == "account_id" else table
 
 
 def parts(text: str) -> list[str]:
-    """What commas part, but for those in brackets; it ends where a bracket closes it, or a word."""
+    """Split at commas outside of brackets; stop at a closing bracket or at a keyword."""
     found, depth = [""], 0
     for letter in text:
         depth += {"(": 1, ")": -1}.get(letter, 0)
@@ -71,7 +71,7 @@ def parts(text: str) -> list[str]:
 
 
 def links(sql: str) -> Iterator[tuple[str, str]]:
-    """What the distribution columns of a statement are equal to: each other, or values."""
+    """Yield what the distribution columns of a statement equal: each other, or values."""
     named = {touch.alias: touch.table for touch in touches(sql)}
     for alias, name, value in EQUAL.findall(sql):
         for owner in [alias] if alias else named:
@@ -86,7 +86,7 @@ def links(sql: str) -> Iterator[tuple[str, str]]:
 
 
 def values(sql: str) -> set[str]:
-    """The values that the distribution columns have, joins followed; "" for one that has none."""
+    """Return the values of the distribution columns, following joins; "" for one without any."""
     nodes = {f"{one.alias}.{column(one.table)}" for one in touches(sql) if one.verb != "INTO"}
     nodes |= {NEW for one in touches(sql) if one.verb == "INTO"}
     joined: list[set[str]] = [{node} for node in nodes]
@@ -102,7 +102,7 @@ def values(sql: str) -> set[str]:
 
 
 def nested(sql: str) -> list[tuple[str, int]]:
-    """The statement without its subqueries, then each of them so, and which one is around it."""
+    """Return the statement without its subqueries, then each subquery, with its parent's index."""
     found, around, open_brackets = [""], [-1], [0]
     for index, letter in enumerate(sql):
         if letter == "(" and sql[index + 1 :].startswith("SELECT "):
@@ -127,7 +127,7 @@ def levels(sql: str) -> list[str]:
 
 
 def crossing(statement: str) -> str:
-    """Why a statement would join rows of several machines, however many it asks; or ""."""
+    """Return why a statement would join rows of several nodes, or ""."""
     sql = flat(NO_TEXT.sub("''", statement))
     named = {name for name in KEYS if re.search(rf"(?<![\w.]){name}\b", sql)}
     if len({group(name) for name in named - citus.REFERENCE_TABLES}) > 1:
@@ -152,7 +152,7 @@ def crossing(statement: str) -> str:
 
 
 def equalities(named: Mapping[str, str], sql: str) -> Iterator[tuple[str, str]]:
-    """What is equal to what, by the names of tables; a bare name may be of each that has it."""
+    """Yield equal columns by table name; a bare name may belong to each table that has it."""
     for alias, name, value in EQUAL.findall(sql):
         for owner in [alias] if alias else named:
             if alias or column(named[owner]) == name:
@@ -160,7 +160,7 @@ def equalities(named: Mapping[str, str], sql: str) -> Iterator[tuple[str, str]]:
 
 
 def are_tied(named: Mapping[str, str], equal: list[tuple[str, str]]) -> bool:
-    """Return whether all tables have one and the same value of what they are distributed by."""
+    """Return whether all tables have the same value of their distribution columns."""
     nodes = {f"{alias}.{column(table)}" for alias, table in named.items()}
     reached = set(list(nodes)[:1])
     while more := {one for pair in equal if reached & set(pair) for one in pair} - reached:
@@ -169,10 +169,10 @@ def are_tied(named: Mapping[str, str], equal: list[tuple[str, str]]) -> bool:
 
 
 def remote_statements(statement: str) -> int:
-    """How many statements a coordinator sends to others for this one.
+    """Return how many statements a coordinator sends to other nodes for this one.
 
-    One where the whole has one value of what its tables are distributed by; else one for each, and
-    for each shard where a part has none.
+    It is one if all tables have one value of their distribution columns; else one for each part,
+    and one for each shard if a part has no value.
     """
     sql = flat(NO_TEXT.sub("''", statement))
     arms = [arm for level in levels(sql) for arm in ARM.split(level) if touches(arm)]

@@ -1,4 +1,4 @@
-"""Each endpoint of the server, called with the sample on its line."""
+"""Each endpoint of the server, called with the sample of its row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,10 @@ from tests.support.client import Body, WireClient
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is right in form.
+    """A well-formed request.
 
     Attributes:
-        path: as it is sent; what begins with `/web` is the web surface.
+        path: as it is sent; `/web` at its beginning means the web surface.
         body: JSON, or protobuf bytes.
     """
 
@@ -29,15 +29,15 @@ class Call:
 
     @property
     def key(self) -> str:
-        """Method and path, without the query."""
+        """Return method and path, without the query."""
         return f"{self.method} {self.path.partition('?')[0]}"
 
     def reply(self, wire: WireClient, token: str | None, **headers: str) -> httpx.Response:
-        """Send it."""
+        """Send the request."""
         return wire.request(self.method, self.path, self.body, token=token, headers=headers)
 
     def answer(self, wire: WireClient, token: str | None) -> Answer:
-        """Send it and read the answer."""
+        """Send the request and read the response."""
         reply = self.reply(wire, token)
         return read_answer(reply.status_code, reply.headers, reply.content)
 

@@ -1,8 +1,8 @@
-"""A client that takes any answer: in a fault also failures of the server are right ones.
+"""A client that accepts any response: during a fault server errors are valid, too.
 
-Sockets that leave when and how a test wants.
+It also has sockets that disconnect when and how a test wants.
 
-It keeps its connection, for a fault test sends thousands of requests; each thread needs its own.
+It keeps its connection, because a fault test sends thousands of requests; each thread needs one.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ _PRIVATE = re.compile(rb"1[0-9]{10}|[a-z0-9.]+@[a-z]+\.example")
 
 
 class NoAnswer(Exception):
-    """The connection was refused or broke before the whole answer was there."""
+    """The connection was refused or broke before the whole response arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of `/v1`: HTTP 200 in either form, with any code.
+    """A response of `/v1`: HTTP 200 in either format, with any code.
 
     Attributes:
         result: the header of its class (security D3).
@@ -45,7 +45,7 @@ class Reply:
 
     @property
     def data(self) -> pb.Message:
-        """The protobuf data of a success."""
+        """Return the protobuf data of a success."""
         return pb.decode(self.body).message(2)
 
     def text(self, key: str) -> str:
@@ -53,7 +53,7 @@ class Reply:
         return str(json.loads(self.body)["data"][key])
 
     def private(self) -> set[str]:
-        """Return every number and address of a test's members that stands in it (security J8)."""
+        """Return every number and address of a test's members in the response (security J8)."""
         return {found.decode() for found in _PRIVATE.findall(self.body)}
 
 
@@ -64,7 +64,7 @@ class Asker:
         self._connection = http.client.HTTPConnection(LOOPBACK, port, timeout=patience_seconds)
 
     def __enter__(self) -> Self:
-        """Nothing is opened before the first request."""
+        """Return itself; the first request opens the connection."""
         return self
 
     def __exit__(
@@ -82,7 +82,7 @@ class Asker:
         """Send one request; return its status, type, class of result and body.
 
         Raises:
-            NoAnswer: there was none, or not a whole one.
+            NoAnswer: there was no response, or an incomplete one.
         """
         try:
             self._connection.request(method, path, body, dict(headers or {}))
@@ -99,23 +99,23 @@ class Asker:
     def post(
         self, path: str, body: Mapping[str, object] | bytes = b"", token: str | None = None
     ) -> Reply:
-        """POST to `/v1/<path>`."""
+        """Send a POST to `/v1/<path>`."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self._read("POST", path, raw, token)
 
     def own_info(self, token: str) -> Reply:
-        """GET `/v1/user/info`."""
+        """Send GET `/v1/user/info`."""
         return self._read("GET", OWN_INFO, b"", token)
 
     def status(self, path: str) -> int:
         """Return the HTTP status of a path such as `/readyz`."""
         return self.raw("GET", path)[0]
 
-    def door(self, path: str, body: Mapping[str, object] | None = None) -> object:
-        """What a door of the sandbox answers, `/sandbox/<path>`; a body makes it a POST.
+    def call_sandbox(self, path: str, body: Mapping[str, object] | None = None) -> object:
+        """Call a sandbox route, `/sandbox/<path>`; a body makes it a POST.
 
         Raises:
-            NoAnswer: also when the door says that it could not.
+            NoAnswer: also if the route fails.
         """
         method = "GET" if body is None else "POST"
         raw = b"" if body is None else json.dumps(body).encode()
@@ -142,7 +142,7 @@ def seconds_until_writes(port: int) -> float:
     while time.monotonic() - begin < WRITE_WAIT_SECONDS:
         try:
             with Asker(port) as asker:
-                asker.door("accounts", {"nickname": "again"})
+                asker.call_sandbox("accounts", {"nickname": "again"})
         except NoAnswer:
             time.sleep(0.05)
         else:
@@ -155,7 +155,7 @@ ESTABLISHED = "01"
 
 
 def connect(port: int) -> socket.socket:
-    """Opens a connection that waits for nothing longer than a minute."""
+    """Open a connection with a timeout of a minute."""
     return socket.create_connection((LOOPBACK, port), SOCKET_TIMEOUT_SECONDS)
 
 
@@ -166,7 +166,7 @@ def post(
     *headers: str,
     close: bool = False,
 ) -> tuple[bytes, bytes]:
-    """Writes a request to `/v1/<path>`: its head, and its body."""
+    """Return a request to `/v1/<path>`: its head, and its body."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"POST /v1/{path} HTTP/1.1", "host: a", f"content-length: {len(raw)}", *headers]
     lines += [f"token: {token}"] if token else []
@@ -177,8 +177,8 @@ def post(
 def accepted(port: int) -> int:
     """Return how many open connections to a port its server has accepted (Linux).
 
-    An inode means accepted. Its descriptors are less reliable: others come and go, such as
-    that of an answer.
+    An inode means accepted. Descriptors are less reliable: others come and go, such as that of a
+    response.
     """
     local = f"{int.from_bytes(socket.inet_aton(LOOPBACK), 'little'):08X}:{port:04X}"
     rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()]
@@ -186,14 +186,14 @@ def accepted(port: int) -> int:
 
 
 def vanish(connection: socket.socket) -> None:
-    """Ends with a reset, as a client does whose machine is gone."""
+    """Reset the connection, like a client whose machine is gone."""
     linger = struct.pack("ii", 1, 0)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     connection.close()
 
 
 def rest(connection: socket.socket) -> bytes:
-    """Return all that comes until the other side closes."""
+    """Return all bytes until the other side closes."""
     found = b""
     with connection, contextlib.suppress(ConnectionError):
         while data := connection.recv(65536):
@@ -202,7 +202,7 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def is_whole(answer: bytes) -> bool:
-    """Return whether these bytes are one answer with all of its body."""
+    """Return whether these bytes are one response with its complete body."""
     head, _, body = answer.partition(b"\r\n\r\n")
     words = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
     return head.startswith(b"HTTP/1.1 ") and len(body) == int(words[b"content-length"])

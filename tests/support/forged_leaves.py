@@ -1,4 +1,4 @@
-"""What a thief of the issuer's key would make with it, and servers that show it."""
+"""What a thief of the issuer's key could make with it, and servers that present it."""
 
 import contextlib
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Groups for tests, and the plain way to search them."""
+"""Groups for tests, and a plain search of them."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ def group(number: int, **values: object) -> Group:
 
 
 def plainly(groups: Iterable[Group], category: str, keyword: str) -> list[Group]:
-    """All that a search must find, in its order; for keywords in small letters without blanks."""
+    """Return all that a search must find, in order; keywords are lower case without blanks."""
     found = [
         one
         for one in groups

@@ -1,4 +1,4 @@
-"""A real HTTP server in a thread, and a socket that says just what a test wants."""
+"""A real HTTP server in a thread, and a socket with scripted output."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as the gateway saw it; header names in lower case."""
+    """One request as the gateway received it; header names in lower case."""
 
     method: str
     target: str
@@ -23,7 +23,7 @@ class Seen:
 
 @dataclass
 class Gateway:
-    """What a gateway answers, and what it was asked."""
+    """The responses of a gateway, and the requests it received."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(gateway.body)
 
-        do_POST = do_PUT = do_GET = _answer  # noqa: N815  http.server finds its hooks by these names
+        do_POST = do_PUT = do_GET = _answer  # noqa: N815  names of http.server's hooks
 
         def log_message(self, *_arguments: object) -> None:
             pass
@@ -71,7 +71,7 @@ def serving(gateway: Gateway, tls: ssl.SSLContext | None = None) -> Iterator[int
 
 @contextmanager
 def talking(script: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Pass one connection to `script`; it ends when the client hangs up, or after 10 seconds."""
+    """Pass one connection to `script`; it ends when the client disconnects, or after 10 seconds."""
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(10)
 

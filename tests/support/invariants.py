@@ -1,7 +1,7 @@
-"""J1 to J8 over a store, whichever engine it is on, and over HTTP (security 3).
+"""J1 to J8 for a store on either engine, and over HTTP (security 3).
 
-`Rows` is a way to ask the store: SQL that both engines read, without parameters, to rows. Use
-`rows_of(place)` for a place of `tests.support.stores`, or hand in what you have.
+`Rows` queries the store: SQL for both engines, without parameters, to rows. Use
+`rows_of(place)` for a place of `tests.support.stores`, or pass your own.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Rows: TypeAlias = Callable[[str], list[Row]]
 
 
 def rows_of(place: Path) -> Rows:
-    """Return the rows of a store while its server runs, or while none does."""
+    """Return the rows of a store, with or without a running server."""
 
     async def ask(sql: str) -> list[Row]:
         async with open_engine(place) as engine:
@@ -32,7 +32,7 @@ def rows_of(place: Path) -> Rows:
 
 
 def session_key(token: str) -> tuple[str, str]:
-    """The key of the fact that a token opens its account: `-> account id`, None once it ended."""
+    """Return the key for a token's session: its value is the account id, or None once it ended."""
     return ("session", sha256_digest(token).hex())
 
 
@@ -63,12 +63,12 @@ def snapshot(rows: Rows) -> Facts:
 
 
 def broken(rows: Rows) -> list[str]:
-    """What breaks J3, J4, J5 or J7 in a store; [] when all is well."""
+    """Return the violations of J3, J4, J5 or J7 in a store; [] if there are none."""
     return [*broken_coins(rows), *broken_identities(rows), *broken_codes(rows), *broken_file(rows)]
 
 
 def broken_coins(rows: Rows) -> list[str]:
-    """J3: chains without a gap, sums of zero, nothing below zero, balances that follow."""
+    """Check J3: unbroken chains, sums of zero, no negative balance, correct balances."""
     faults: list[str] = []
     left: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for account, number, before, change, after, counter in rows(
@@ -88,7 +88,7 @@ def broken_coins(rows: Rows) -> list[str]:
 
 
 def broken_identities(rows: Rows) -> list[str]:
-    """J4: a number and an address are one account's, which shows what it owns."""
+    """Check J4: each number and address belongs to one account, which has it."""
     owned = {
         (kind, value): account
         for kind, value, account in rows("SELECT kind, value, account_id FROM identities")
@@ -106,13 +106,13 @@ def broken_identities(rows: Rows) -> list[str]:
 
 
 def broken_codes(rows: Rows) -> list[str]:
-    """J5: no code had more than its five tries."""
+    """Check J5: no code had more than five attempts."""
     tries = rows("SELECT target, attempts FROM codes")
     return [f"J5: {target} had {count} tries" for target, count in tries if count > MOST_TRIES]
 
 
 def broken_file(rows: Rows) -> list[str]:
-    """J7: the file itself; PostgreSQL's are its own matter."""
+    """Check J7: the file itself, except on PostgreSQL."""
     if STORES.engine != "sqlite":
         return []
     told = [row for row in rows("PRAGMA integrity_check") if row != ("ok",)]
@@ -120,14 +120,14 @@ def broken_file(rows: Rows) -> list[str]:
 
 
 def differences(journal: Journal, rows: Rows) -> list[str]:
-    """Compare acknowledged writes with the store: J1, J2, and J6 as far as the store shows."""
+    """Compare acknowledged writes with the store: J1, J2, and J6 as far as the store shows it."""
     return journal.differences(snapshot(rows))
 
 
 def wrong_answers(
     asker: Asker, *, live: Iterable[str] = (), ended: Iterable[str] = ()
 ) -> list[str]:
-    """J1 and J6 over HTTP: tokens that were handed out work, and those that ended never again."""
+    """Check J1 and J6 over HTTP: live tokens work, and ended ones do not."""
     wrong = [f"J1: a live token got {code}" for code in _codes(asker, live) if code != 1]
     return wrong + [
         f"J6: an ended token got {code}" for code in _codes(asker, ended) if code != NOT_SIGNED_IN

@@ -1,9 +1,9 @@
 """A journal of every acknowledged write, to compare with the store after a fault.
 
-A fact is a key and a value, such as `("name", "1000001") -> "湖畔"`; None is nothing.
-While a write is under way, and for ever when its answer never came, a fact may have one of several
-values (security J2). A later reader of the store must find one of them, and every acknowledged
-write leaves just one (security J1).
+A fact is a key and a value, such as `("name", "1000001") -> "湖畔"`; None means absent.
+During a write, and for ever if its response never came, a fact may have one of several values
+(security J2). A later reader of the store must find one of them, and an acknowledged write leaves
+exactly one (security J1).
 """
 
 import threading
@@ -12,44 +12,44 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, str]
-"""What kind of fact, and its subject: see `tests.support.invariants.snapshot`."""
+"""The kind of a fact, and its subject: see `tests.support.invariants.snapshot`."""
 Value: TypeAlias = str | int | None
 Facts: TypeAlias = dict[Key, Value]
 
 
 class Outcome:
-    """How one write ended; neither of both, when the answer never came."""
+    """The result of one write; without a call, no response came."""
 
     def __init__(self) -> None:
         self.is_kept = False
         self.is_refused = False
 
     def kept(self) -> None:
-        """The server acknowledged it."""
+        """Record that the server acknowledged the write."""
         self.is_kept = True
 
     def refused(self) -> None:
-        """The server answered that it did not do it."""
+        """Record that the server refused the write."""
         self.is_refused = True
 
 
 class Journal:
-    """The facts that the clients of one test believe in; all threads share it."""
+    """The facts known to the clients of one test; all threads share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._possible: dict[Key, set[Value]] = {}
         self._touched: set[Key] = set()
         self.acknowledged = 0
-        """Writes that were answered with success."""
+        """The number of successful writes."""
         self.in_doubt = 0
-        """Writes whose answer never came."""
+        """The number of writes without a response."""
 
     @contextmanager
     def write(self, facts: Mapping[Key, Value]) -> Iterator[Outcome]:
-        """Surrounds the request that makes the facts true; say in it how it was answered.
+        """Wrap the request that makes the facts true; record its result inside.
 
-        An exception, and an end without a word, leave old and new values possible.
+        After an exception, or without a result, old and new values are possible.
         No two threads write the same key.
         """
         outcome = Outcome()
@@ -65,14 +65,14 @@ class Journal:
                 self._settle(facts, before, outcome)
 
     def believe(self, facts: Mapping[Key, Value]) -> None:
-        """Takes facts for true, such as those that a client has just read."""
+        """Record facts as certain, such as those that a client has just read."""
         with self._lock:
             for key, value in facts.items():
                 self._possible[key] = {value}
                 self._touched.add(key)
 
     def keys(self, kind: str, value: Value) -> list[str]:
-        """Whose fact of a kind has surely a value."""
+        """Return the keys of a kind whose fact certainly has a value."""
         with self._lock:
             return [
                 who
@@ -81,7 +81,7 @@ class Journal:
             ]
 
     def possible(self) -> dict[Key, frozenset[Value]]:
-        """What each fact may be now: more than one value while a write of it is under way."""
+        """Return the possible values of each fact: more than one during a write."""
         with self._lock:
             return {key: frozenset(values) for key, values in self._possible.items()}
 
@@ -92,9 +92,9 @@ class Journal:
             return touched
 
     def differences(self, found: Mapping[Key, Value]) -> list[str]:
-        """Where what is found is none of what may be (security J1, J2); [] when all is well.
+        """Return the facts with an impossible value (security J1, J2); [] if there are none.
 
-        Facts in doubt are what was found from now on.
+        Uncertain facts get the found value from now on.
         """
         with self._lock:
             wrong = [

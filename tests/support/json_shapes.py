@@ -16,12 +16,12 @@ Shape = Mapping[str, type]
 def reply_to(
     wire: WireClient, path: str, body: Body = b"", *, token: str | None = None
 ) -> dict[str, object]:
-    """POST to `/v1/<path>` and return the whole JSON answer."""
+    """Send a POST to `/v1/<path>` and return the whole JSON response."""
     return whole(wire.request("POST", f"/v1/{path}", body, token=token))
 
 
 def whole(reply: httpx.Response) -> dict[str, object]:
-    """Return a whole JSON answer; numbers with a point are exact decimals."""
+    """Return a whole JSON response; decimal numbers are exact."""
     read_answer(reply.status_code, reply.headers, reply.content)
     value = json.loads(reply.content, parse_float=Decimal)
     assert isinstance(value, dict), value
@@ -29,7 +29,7 @@ def whole(reply: httpx.Response) -> dict[str, object]:
 
 
 def data_of(reply: dict[str, object], *keys: str) -> dict[str, object]:
-    """Return the data of a success, whose keys are exactly these."""
+    """Return the data of a success; check its exact keys."""
     assert {"code": reply["code"], "msg": reply["msg"]} == SUCCESS, reply
     data = reply["data"]
     assert isinstance(data, dict), reply
@@ -53,7 +53,7 @@ def parts(data: Mapping[str, object], key: str) -> list[dict[str, object]]:
 
 
 def check_shape(value: Mapping[str, object], shape: Shape) -> None:
-    """Check that the keys are exactly these, each with a value of just its type."""
+    """Check the exact keys, each with a value of its exact type."""
     assert {key: type(item) for key, item in value.items()} == dict(shape), value
 
 

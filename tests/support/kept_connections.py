@@ -1,4 +1,4 @@
-"""A kept connection: a third of the CPU that a new one of httpx takes."""
+"""A kept connection, which needs a third of the CPU of a new one of httpx."""
 
 import http.client
 import select
@@ -13,10 +13,10 @@ import httpx
 
 Header = tuple[bytes, bytes]
 IDLE_SECONDS: Final = 1.0
-"""A connection that was idle for longer is not used again: the server may be about to close it."""
+"""A connection idle for longer is not used again: the server may be about to close it."""
 TIMEOUT_SECONDS: Final = 120.0
 _OWN_HEADERS: Final = {b"content-length", b"transfer-encoding", b"connection", b"expect", b"host"}
-"""With one of these among its headers a request has a connection of httpx."""
+"""A request with one of these headers uses a connection of httpx."""
 
 
 class KeptConnection:
@@ -72,5 +72,5 @@ class KeptConnection:
 
 @lru_cache(maxsize=4096)
 def _target(path: str) -> str:
-    """Return the target as httpx would send it, with what no request line may have escaped."""
+    """Return the target as httpx would send it, with forbidden characters escaped."""
     return httpx.URL(f"http://host{path}").raw_path.decode("ascii")

@@ -1,4 +1,4 @@
-"""Finds sentences of one language in texts of the other."""
+"""Find sentences of one language in texts of the other."""
 
 import re
 
@@ -7,14 +7,14 @@ _WORDS = re.compile(r"(?<![\w/.:`'\"-])[A-Za-z]+(?:'[a-z]+)?(?: [A-Za-z]+(?:'[a-
 
 
 _OF_LIBRARIES = re.compile(r"\b(?:int|str|float|array|object|expected|got|[Ee]rrno)\b")
-"""Words that are English even alone: a library says them of a value."""
+"""English words that libraries use alone, to describe a value."""
 
 
 def english_in_chinese(text: str) -> list[str]:
-    """Return the English phrases in a Chinese text: names alone, such as JSON, are none.
+    """Return the English phrases in a Chinese text: names alone, such as JSON, are allowed.
 
-    Two words in a row are a phrase when one of them is written in small letters and is no value of
-    JSON, which stand in any language.
+    Two consecutive words are a phrase if one is in lower case and no JSON value, which may be in
+    any language.
     """
     values = {"true", "false", "null"}
     phrases = [

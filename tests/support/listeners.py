@@ -30,7 +30,7 @@ class Listening:
         return self.process.stdout.readline()
 
     def err_line(self) -> str:
-        """Return the next line on stderr; waits for it."""
+        """Wait for the next line on stderr and return it."""
         assert self.process.stderr is not None
         return self.process.stderr.readline().rstrip()
 
@@ -42,11 +42,11 @@ class Listening:
         return peer
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Asks for the end."""
+        """Request the stop."""
         self.process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
-        """Waits for the end: the exit status and the rest of stderr."""
+        """Wait for the end; return the exit status and the rest of stderr."""
         _, err = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, err
 
@@ -74,17 +74,17 @@ class Peer:
         self._held = b""
 
     def say(self, data: bytes) -> Self:
-        """Sends bytes as they are."""
+        """Send bytes unchanged."""
         self.connection.sendall(data)
         return self
 
     def run(self, path: str, *, body: bytes = b"") -> str:
-        """One whole request and the body of its answer."""
+        """Send one complete request and return the body of its response."""
         head = f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
         return self.say(head.encode() + body).answer()[1]
 
     def answer(self) -> tuple[int, str]:
-        """Return the next answer: its status and its body."""
+        """Return the status and the body of the next response."""
         while b"\r\n\r\n" not in self._held:
             self._more()
         head, _, self._held = self._held.partition(b"\r\n\r\n")
@@ -96,7 +96,7 @@ class Peer:
         return int(head.split(b" ")[1]), body.decode()
 
     def rest(self) -> bytes:
-        """Return all that comes until the server closes; a server that does not is a timeout."""
+        """Return all bytes until the server closes; fail with a timeout if it does not."""
         try:
             while data := self.connection.recv(65536):
                 self._held += data

@@ -1,7 +1,7 @@
-"""Clients that do mixed work on a sandbox and record each answer, until they are stopped.
+"""Clients that do mixed work on a sandbox and record each response, until they are stopped.
 
-Every member of the crowd belongs to one client. One whose request was never answered is dropped,
-since its state is unknown; the journal still compares both possibilities with the store.
+Every account belongs to one client. One whose request was never answered is dropped, since its
+state is unknown; the journal still compares both possibilities with the store.
 """
 
 import random
@@ -29,18 +29,18 @@ ENVIRONMENT = {
     "HUPAN_LIMITS_ENABLED": "false",
     "HUPAN_LOG_LEVEL": "warning",
 }
-"""Variables of a server that a crowd works on."""
+"""Variables of a server for the load clients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coins:
-    """How many entries a journal of coins has, and what they left."""
+    """The number of entries of a coin journal, and its balance."""
 
     entries: int = 0
     cents: int = 0
 
     def __str__(self) -> str:
-        """As the journal of facts has it."""
+        """Return the value for the journal of facts."""
         return f"{self.entries}:{self.cents}"
 
 
@@ -58,22 +58,22 @@ class Member:
 
     @property
     def private(self) -> set[str]:
-        """What only its own answers may hold (security J8)."""
+        """Return the values that only its own responses may contain (security J8)."""
         return {self.phone, self.email}
 
 
 @dataclass
 class Crowd:
-    """What all clients of one test share.
+    """The shared state of all clients of one test.
 
     Attributes:
         journal: the acknowledged writes.
-        seed: which requests come, and in which order for each client.
-        tokens: every token that was ever handed out, by its key in the journal.
+        seed: decides the requests of each client, and their order.
+        tokens: every token that was issued, by its key in the journal.
         answers_by_code: how often each request got each code.
-        wrong: answers that broke an invariant; to be [] at the end.
-        doubts_failures: whether a change that the store failed may have been kept all the same:
-            so it is where the store is another machine that is lost during a commit.
+        wrong: responses that broke an invariant; [] at the end.
+        doubts_failures: whether a change with a store error may have been kept anyway,
+            as after the loss of a separate database during a commit.
     """
 
     seed: int = 1
@@ -86,7 +86,7 @@ class Crowd:
 
     @contextmanager
     def at_work(self, port: int, clients: int = CLIENTS) -> Iterator[None]:
-        """Yield the clients work as long as the block lasts."""
+        """Let the clients work during the block."""
         over = threading.Event()
         while len(self.clients) < clients:
             self.clients.append(Client(self, len(self.clients)))
@@ -100,17 +100,17 @@ class Crowd:
                 part.result(timeout=WAIT_SECONDS)
 
     def live(self, most: int) -> list[str]:
-        """Some tokens that are surely live, the newest last."""
+        """Return some tokens that are certainly live, the newest last."""
         live = [client.members for client in self.clients]
         return [member.token for members in live for member in members][-most:]
 
     def ended(self, most: int) -> list[str]:
-        """Some tokens that surely ended."""
+        """Return some tokens that certainly ended."""
         return [self.tokens[who] for who in self.journal.keys("session", None)][-most:]
 
 
 class Client:
-    """One of the crowd: a thread with its connection."""
+    """One of the clients: a thread with its connection."""
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd = crowd
@@ -122,7 +122,7 @@ class Client:
         self._asker = Asker(0)
 
     def run(self, port: int, over: threading.Event) -> None:
-        """Work until the end; a request that breaks off is not retried."""
+        """Work until the end; an interrupted request is not retried."""
         with Asker(port) as self._asker:
             for _ in range(MOST_REQUESTS):
                 if over.is_set():
@@ -140,7 +140,7 @@ class Client:
         more = (self.sign_in_again, self.sign_out, self.bind)
         member = self._chance.choice(self.members)
         work: Callable[[Member], None] = self._chance.choice([*works, *more, self.sign_up])
-        self.members.remove(member)  # until its answer is there
+        self.members.remove(member)  # until its response arrives
         work(member)
         self.members.append(member)
 
@@ -148,13 +148,15 @@ class Client:
         """Create an account by the sandbox's route, on a new session."""
         phone = self._fresh_phone()
         with self.journal.write({("phone", phone): "taken"}) as outcome:
-            made = self._asker.door("accounts", {"phone": phone, "deviceId": "d", "coins": 5})
+            made = self._asker.call_sandbox(
+                "accounts", {"phone": phone, "deviceId": "d", "coins": 5}
+            )
             assert isinstance(made, dict)
             outcome.kept()
         self._meet(Member(made["id"], made["token"], phone, coins=Coins(1, 500)))
 
     def sign_up(self, member: Member) -> None:
-        """Signs another number up, as a client does: captcha, code, sign-in."""
+        """Sign up another number, as a client does: captcha, code, sign-in."""
         del member
         phone = self._fresh_phone()
         code = self._code(phone)
@@ -168,7 +170,7 @@ class Client:
             self._meet(Member(info.data.text(1), token, phone, code=code))
 
     def sign_in_again(self, member: Member) -> None:
-        """The same account on the same device: its old session ends (security T3)."""
+        """Sign in again on the same device: the old session ends (security T3)."""
         code = self._code(member.phone)
         facts = {session_key(member.token): None, ("code", member.phone): None}
         with self.journal.write(facts) as outcome:
@@ -178,13 +180,13 @@ class Client:
             self._know(member.token, member.id)
 
     def sign_out(self, member: Member) -> None:
-        """Ends the session; the member comes back by a code."""
+        """Sign out, then sign in by a code."""
         with self.journal.write({session_key(member.token): None}) as outcome:
             self._done("logout", outcome, self._asker.post("user/logout", token=member.token))
         self.sign_in_again(member)
 
     def rename(self, member: Member) -> None:
-        """Changes the nickname; the first change is worth a coin."""
+        """Change the nickname; the first change is rewarded with coins."""
         name, coins = self._text("n"), member.coins
         if not member.is_renamed:
             coins = Coins(coins.entries + 1, coins.cents + RENAMED_COINS * 100)
@@ -196,14 +198,14 @@ class Client:
             member.is_renamed, member.coins = True, coins
 
     def note(self, member: Member) -> None:
-        """Notes something about another account."""
+        """Write a remark about another account."""
         friend, name = str(1_000_001 + self._chance.randrange(3)), self._text("r")
         with self.journal.write({("remark", f"{member.id}/{friend}"): name}) as outcome:
             body = {"friendId": friend, "name": name, "phone": "", "others": ""}
             self._done("note", outcome, self._post("user/save-user-remarks", body, member))
 
     def bind(self, member: Member) -> None:
-        """Binds a first address."""
+        """Bind a first address."""
         if member.email:
             return
         email = f"{self._text('m')}@mail.example"
@@ -223,7 +225,7 @@ class Client:
             self.crowd.wrong.append(f"J1: a live token got {reply.code}")
 
     def look_at(self, member: Member) -> None:
-        """Reads another account: no number and no address stands there (security J8)."""
+        """Read another account: it shows no number and no address (security J8)."""
         user = str(1_000_001 + self._chance.randrange(20))
         reply = self._asker.post("user/get-user", pb.text(2, user), member.token)
         self._count("look at", reply)
@@ -231,7 +233,7 @@ class Client:
             self.crowd.wrong.append("J8: get-user told a number or an address")
 
     def replay(self, member: Member) -> None:
-        """Tries a code that was spent (security J5)."""
+        """Try a used code (security J5)."""
         if not member.code:
             return
         body = {"mobile": member.phone, "captcha": member.code, "deviceId": "other"}
@@ -247,7 +249,7 @@ class Client:
         return reply
 
     def _code(self, target: str) -> str:
-        """Asks for a code and reads what arrives."""
+        """Request a code and read the one that arrives."""
         answer = self._asker.post("user/captcha")
         if answer.code != 1:
             raise NoAnswer("no captcha")
@@ -264,8 +266,8 @@ class Client:
         return self._letter(channel, target)
 
     def _letter(self, channel: str, to: str) -> str:
-        """Return the newest code to a target; a kill takes the messages of a sandbox with it."""
-        letters = self._asker.door(f"outbox?channel={channel}&to={quote(to)}")
+        """Return the newest code for a target; a kill loses the messages of a sandbox."""
+        letters = self._asker.call_sandbox(f"outbox?channel={channel}&to={quote(to)}")
         assert isinstance(letters, list)
         if not letters:
             raise NoAnswer("the message is gone")
@@ -290,7 +292,7 @@ class Client:
         self.crowd.answers_by_code[name, reply.code] += 1
 
     def _meet(self, member: Member) -> None:
-        name = f"用户{member.id}"  # what the server calls it at first
+        name = f"用户{member.id}"  # the server's initial name
         coins = str(member.coins)
         self.journal.believe({("name", member.id): name, ("coins", member.id): coins})
         self._know(member.token, member.id)

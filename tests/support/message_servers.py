@@ -1,4 +1,4 @@
-"""A message server in the test's own process: it records what arrives and answers by path."""
+"""A message server in the test's own process: it records requests and answers by path."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ PIECE = b"0123456789abcdef" * 1024
 
 @dataclass(frozen=True)
 class Arrived:
-    """One request: header names in lower case, repeated ones as they came."""
+    """One request: header names in lower case, repeated ones unchanged."""
 
     method: str
     target: str
@@ -36,7 +36,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, _request: object, _address: object) -> None:
-        """Say nothing of connections that Hupan ends."""
+        """Ignore connections that Hupan ends."""
 
 
 Script = Callable[["_Handler"], None]
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     def reply(
         self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Answer with a whole body."""
+        """Send a complete response."""
         self.send_response(status)
         for name, value in (headers or {"content-type": "application/json"}).items():
             self.send_header(name, value)
@@ -94,14 +94,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def raw(self, *parts: bytes) -> None:
-        """Write bytes as they are, then close."""
+        """Write bytes unchanged, then close."""
         self.close_connection = True
         for part in parts:
             self.wfile.write(part)
         self.wfile.flush()
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 _BEFORE_BODY = {"early", "unread"}
@@ -109,10 +109,10 @@ _BEFORE_BODY = {"early", "unread"}
 
 
 class MessageServer:
-    """Runs until the block ends; `arrived` holds the requests, `busy` counts those that wait.
+    """Run until the block ends; `arrived` has the requests, `busy` counts the waiting ones.
 
-    The last part of the path chooses the answer: a script of `scripts`, else a JSON object that
-    says what arrived.
+    The last part of the path selects the response: a script of `scripts`, else a JSON object that
+    describes the request.
     """
 
     def __init__(self) -> None:
@@ -163,32 +163,32 @@ class MessageServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Answer no more."""
+        """Stop to answer."""
         self._released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
     def _wait(self, to: _Handler) -> None:
-        """Say nothing until the other side closes; it sends nothing meanwhile, or is not read."""
+        """Send nothing until the other side closes; it sends nothing meanwhile, or is not read."""
         to.close_connection = True
         with self._counted():
             while not self._released.wait(0.02) and not _is_closed(to.connection):
                 pass
 
     def _hold(self, to: _Handler) -> None:
-        """Read nothing and say nothing."""
+        """Neither read nor send."""
         to.close_connection = True
         self._released.wait(30)
 
     def _refuse_early(self, to: _Handler) -> None:
-        """Answer before the body was read, and close as servers do: once the peer stops sending."""
+        """Answer before the body was read, and close once the peer stops sending, as servers do."""
         to.raw(b"HTTP/1.1 409 No\r\ncontent-length: 2\r\n\r\nno")
         with contextlib.suppress(OSError):
             to.rfile.read()
 
     def _stall(self, to: _Handler) -> None:
-        """Begin to answer, and say no more."""
+        """Begin a response, and send no more."""
         to.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhel")
         self._wait(to)
 
@@ -212,7 +212,7 @@ class MessageServer:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Return whether the other side has closed; what it sent is left unread."""
+    """Return whether the other side has closed; its bytes stay unread."""
     flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
     try:
         return not connection.recv(1, flags)

@@ -1,4 +1,4 @@
-"""Writes databases in the MaxMind DB format, as its specification 2.0 describes them."""
+"""Write databases in the MaxMind DB format, according to its specification 2.0."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -14,10 +14,10 @@ _MOST_BYTES = 28
 
 
 class MmdbWriter:
-    """A tree of bits: the sides of a node are another node, a record or nothing.
+    """A binary tree: each side of a node is another node, a record or nothing.
 
     Args:
-        version: 4 for IPv4 alone; in a database of version 6 IPv4 lies at ::/96.
+        version: 4 for IPv4 only; a database of version 6 has IPv4 at ::/96.
     """
 
     def __init__(self, version: int = 6) -> None:
@@ -26,7 +26,7 @@ class MmdbWriter:
         self._records: list[tuple[dict[int, int], int, Value]] = []
 
     def put(self, network: str, record: Value) -> None:
-        """Say something of a network that holds no other one."""
+        """Add the record of a network that contains no other one."""
         bits = self._bits(network)
         node = self._nodes[0]
         for bit in bits[:-1]:
@@ -66,7 +66,7 @@ class MmdbWriter:
 
 
 def encoded(value: Value) -> bytes:
-    """Return a value as its data section has it."""
+    """Return a value as the data section encodes it."""
     if isinstance(value, Mapping):
         pairs = b"".join(encoded(name) + encoded(part) for name, part in value.items())
         return bytes([_MAP << 5 | len(value)]) + pairs
@@ -76,7 +76,7 @@ def encoded(value: Value) -> bytes:
 
 
 def write_mmdb(path: Path, records: Mapping[str, Value], *, version: int = 6) -> Path:
-    """Write a database of networks and what is said of each."""
+    """Write a database of networks and their records."""
     writer = MmdbWriter(version)
     for network, record in records.items():
         writer.put(network, record)

@@ -1,7 +1,7 @@
 """Another SQLite program on the same file, in a separate process.
 
-Within one process two copies of the library would see none of each other's locks, and closing a
-file of one would drop those of the other.
+Within one process two copies of the library would not see each other's locks, and closing a file
+of one would drop those of the other.
 """
 
 import json
@@ -21,7 +21,7 @@ connection.close()
 
 
 class OtherProgram:
-    """Runs statements on request."""
+    """A program that runs statements on request."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -38,7 +38,7 @@ class OtherProgram:
 
 @contextmanager
 def other_program(path: Path) -> Iterator[OtherProgram]:
-    """Yield a program that has the file open, and closes it at the end."""
+    """Yield a program that has the file open; close it at the end."""
     with subprocess.Popen(  # noqa: S603 # our own interpreter and text
         [sys.executable, "-c", _WORKING, str(path)],
         stdin=subprocess.PIPE,

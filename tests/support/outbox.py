@@ -1,4 +1,4 @@
-"""An outbox with its worker, on a separate store, and senders that behave as set."""
+"""An outbox with its worker, on a separate store, and senders with configured results."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,8 +24,8 @@ PHONE = ContactAddress("sms", "13800138000", "13800138000")
 MAIL = ContactAddress("email", "who@example.com", "Who@example.com")
 
 
-class HandClock:
-    """A clock that stands until it is moved."""
+class ManualClock:
+    """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.time = float(NOW)
@@ -36,7 +36,7 @@ class HandClock:
 
 
 class Sender:
-    """Fails as set, then sends."""
+    """A sender that fails as configured, then sends."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
@@ -44,14 +44,14 @@ class Sender:
         self.sent: list[Message] = []
 
     async def send(self, message: Message) -> None:
-        """Raises the next failure, or takes the message."""
+        """Raise the next failure, or accept the message."""
         self.tries += 1
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(message)
 
     async def close(self) -> None:
-        """Holds nothing."""
+        """Do nothing."""
 
 
 class OutboxHarness:
@@ -61,7 +61,7 @@ class OutboxHarness:
         self, engine: Database, sender: Sender, budget: NoticeBudget | None = None
     ) -> None:
         self.engine = engine
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.secret_box = SecretBox(b"k" * KEY_BYTES)
         self.messages = OutboxWriter(self.secret_box, SystemRandomSource())
         self.notices = NoticeQueue(self.messages, lambda: None, StoredLimiter(enabled=True))
@@ -72,7 +72,7 @@ class OutboxHarness:
     async def put(
         self, code: str = "012345", purpose: str = "code", to: ContactAddress = PHONE
     ) -> None:
-        """Has a code sent."""
+        """Enqueue a code."""
         now = int(self.clock.now())
         await self.engine.run_transaction(
             lambda tx: self.messages.enqueue_code(
@@ -88,7 +88,7 @@ class OutboxHarness:
         )
 
     async def fill(self, number: int, priority: int, channel: Channel = "email") -> None:
-        """Put many notices into the outbox, each to another target."""
+        """Enqueue many notices, each for another target."""
         now = int(self.clock.now())
 
         async def change(tx: Transaction) -> None:
@@ -104,12 +104,12 @@ class OutboxHarness:
         await self.engine.run_transaction(change)
 
     async def waiting(self, priority: int = CODE_PRIORITY) -> list[str]:
-        """Return the targets of messages of a priority, in the order in which they are due."""
+        """Return the targets of messages of a priority, in the order of their due times."""
         sql = "SELECT target FROM outbox WHERE priority = ?1 ORDER BY due_at, created_at, target"
         return [row[0] for row in await self.engine.fetch_all(sql, priority)]
 
     async def after(self, seconds: float) -> int:
-        """Moves the clock and sends what is due then."""
+        """Advance the clock and send what is due then."""
         self.clock.time += seconds
         return await self.worker.send_due()
 
@@ -124,21 +124,21 @@ async def open_outbox(
 
 
 class Hanging(Sender):
-    """Hangs until it is let go."""
+    """A sender that hangs until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
         self.go = asyncio.Event()
 
     async def send(self, message: Message) -> None:
-        """Takes the message once it may."""
+        """Accept the message once released."""
         self.tries += 1
         await self.go.wait()
         self.sent.append(message)
 
 
 async def until(what: Callable[[], bool]) -> None:
-    """Waits until something has come true."""
+    """Wait for a condition."""
     async with asyncio.timeout(10):
-        while not what():  # noqa: ASYNC110 - no event tells it
+        while not what():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""A person's day with a package: set up, serve, sign up, back up, lose the machine, restore."""
+"""A day with a package: set up, serve, sign up, back up, lose the machine, restore."""
 
 import hashlib
 import json
@@ -24,23 +24,23 @@ BACKUP = "day.backup"
 _PHONES = [f"139{number:08}" for number in range(ACCOUNTS)]
 _SETTINGS = ("--host-name", "lake.example", "--set", "limits_enabled=false")
 _AVATAR = 4
-# A sign-in is an activity, so that of the second machine is later.
+# A sign-in is an activity, so the second machine has a later one.
 _CHANGING = ("lastActiveAt",)
 
 
 class HasKeys(Protocol):
-    """Where a server keeps its secret key."""
+    """A machine with the server's secret key."""
 
     @property
     def keys(self) -> Path:
-        """The folder, which can be read from outside."""
+        """Return the folder, which can be read from outside."""
 
 
 class Place(HasKeys, Protocol):
-    """A machine with the package on it."""
+    """A machine with the package."""
 
     def hupan(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-        """Run a command of the package; return what it says."""
+        """Run a command of the package; return its output."""
 
     def serve(self) -> Server:
         """Return its server, not started yet."""
@@ -49,21 +49,21 @@ class Place(HasKeys, Protocol):
         """Return the path at which a command finds a file."""
 
     def get(self, name: str) -> bytes:
-        """Take a file."""
+        """Read a file."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Bring a file."""
+        """Write a file."""
 
     def lose(self) -> None:
-        """Purge the package; then the machine is gone with all that is on it."""
+        """Purge the package and remove the machine."""
 
 
 def sign_in_all(
     place: HasKeys, server: Server, client: WireClient, phones: Sequence[str]
 ) -> dict[str, str]:
-    """Sign in with codes that the terminal shows; return the tokens of the numbers.
+    """Sign in with the codes on the terminal; return the tokens of the numbers.
 
-    A server has shown no other code for these numbers.
+    The server must not have shown another code for these numbers.
     """
     for phone in phones:
         captcha = client.post("user/captcha").text("id")
@@ -80,9 +80,9 @@ def sign_in_all(
 
 
 def _everything(place: Place, client: WireClient, tokens: Mapping[str, str]) -> dict[str, Any]:
-    """Return what operators and clients see of all accounts; of a picture its digest."""
+    """Return what operators and clients see of all accounts; pictures as digests."""
     listed = place.hupan("account", "list", "--json", "--limit", "10000")
-    # The count on the other output comes before or after.
+    # The count on the other stream comes before or after.
     told, _ = json.JSONDecoder().raw_decode(listed[listed.index("[") :])
     accounts: dict[str, Any] = {account["id"]: account for account in told}
     for account in accounts.values():
@@ -110,7 +110,7 @@ def _give_pictures_and_coins(place: Place, client: WireClient, tokens: Mapping[s
 
 
 def play_a_day(place: Place, other: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R20: every account, coin and picture of one machine is on the other one afterwards."""
+    """R20: the second machine has every account, coin and picture of the first."""
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     place.hupan("setup", "--yes", *_SETTINGS)
     with place.serve() as server, WireClient(server) as client:

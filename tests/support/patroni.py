@@ -1,7 +1,7 @@
-"""Two PostgreSQL servers that Patroni and etcd run: real processes on loopback.
+"""Two PostgreSQL servers controlled by Patroni and etcd: real processes on loopback.
 
-Patroni and etcd are those of Debian, PostgreSQL comes from the development package. Each node is a
-machine. A commit waits for the other one as long as there is one.
+Patroni and etcd are Debian's, PostgreSQL comes from the development package. Each node is a
+machine. A commit waits for the other node if there is one.
 """
 
 import json
@@ -33,7 +33,7 @@ _TRUSTED = ["host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/3
 
 
 class Node:
-    """One machine: Patroni, and the PostgreSQL that it starts."""
+    """One machine: Patroni, and its PostgreSQL."""
 
     def __init__(self, name: str, binaries: Binaries, etcd_port: int) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class Node:
         )
 
     def kill(self) -> None:
-        """End Patroni and its PostgreSQL at once, as the loss of the machine would."""
+        """Kill Patroni and its PostgreSQL at once, as the loss of the machine would."""
         postmaster = self._postmaster()
         if self._process is not None:
             self._process.kill()
@@ -71,7 +71,7 @@ class Node:
                         os.kill(pid, signal.SIGKILL)
 
     def output(self) -> str:
-        """What Patroni wrote."""
+        """Return the output of Patroni."""
         log = self._home / "output.txt"
         return log.read_text("utf-8", "replace")[-4000:] if log.exists() else ""
 
@@ -113,7 +113,7 @@ class Node:
 
 
 class Patroni:
-    """Both nodes, and the etcd in which they agree on the primary."""
+    """Both nodes, and the etcd that stores which one is the primary."""
 
     def __init__(self) -> None:
         self._home = Path(mkdtemp(prefix="hupan-patroni-"))
@@ -146,12 +146,12 @@ class Patroni:
         self.close()
 
     def url(self) -> str:
-        """Both hosts, and the store that is on them."""
+        """Return the URL with both hosts, and the store."""
         hosts = ",".join(f"{LOOPBACK}:{node.port}" for node in self.nodes)
         return f"postgresql://{USER}@{hosts}/{STORE}"
 
     def leader_url(self) -> str:
-        """Return the store on the primary."""
+        """Return the URL of the store on the primary."""
         return f"postgresql://{USER}@{LOOPBACK}:{self._leader().port}/{STORE}"
 
     def sql(self, statement: str, database: str = STORE) -> str:
@@ -160,7 +160,7 @@ class Patroni:
         return self._binaries.run("psql", "-X", "-A", "-t", "-d", url, "-c", statement).strip()
 
     def switch_over(self) -> None:
-        """Make the standby the primary, in good order."""
+        """Switch the primary to the standby, in order."""
         before = self._leader()
         (after,) = (node for node in self.nodes if node is not before)
         asked = {"leader": before.name, "candidate": after.name}
@@ -169,18 +169,18 @@ class Patroni:
         self.await_fact(lambda: self.roles().get(after.name) == "leader")
 
     def kill_primary(self) -> None:
-        """End the primary's machine at once, and wait until the other one takes its place."""
+        """Kill the primary's machine, and wait until the other one takes over."""
         before = self._leader()
         (after,) = (node for node in self.nodes if node is not before)
         before.kill()
         self.await_fact(lambda: self.roles().get(after.name) == "leader")
 
     def await_standby(self) -> None:
-        """Wait until the standby has each commit before the client hears of it."""
+        """Wait until the standby has each commit before the client gets its response."""
         self.await_fact(lambda: sorted(self.roles().values()) == ["leader", "sync_standby"])
 
     def roles(self) -> dict[str, str]:
-        """Return the role of each node that runs, as Patroni sees it; {} if none answers."""
+        """Return the role of each running node, as Patroni sees it; {} if none answers."""
         for node in self.nodes:
             with suppress(httpx.TransportError, ValueError, KeyError):
                 members = httpx.get(f"{node.rest_url}/cluster", timeout=5).json()["members"]
@@ -192,7 +192,7 @@ class Patroni:
         return {}
 
     def await_fact(self, fact: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait for a condition."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not fact():
             told = "\n".join(node.output() for node in self.nodes)
@@ -235,9 +235,9 @@ class Patroni:
 
 
 def run(binaries: Binaries, program: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
-    """Start a program of the system as PostgreSQL's user, without the tests' environment."""
+    """Start a system program as PostgreSQL's user, without the tests' environment."""
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - a program of the system, arguments of our own
+        return subprocess.Popen(  # noqa: S603 - a program of the system, our own arguments
             [program, *arguments],
             user=binaries.user,
             env={"PATH": "/usr/bin:/bin", "HOME": str(binaries.home), "LC_ALL": "C", "TZ": "UTC"},

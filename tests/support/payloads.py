@@ -1,4 +1,4 @@
-"""Texts that would do something if a page took them for more than text (web.md W-12)."""
+"""Texts that would have an effect if a page did not treat them as plain text (web.md W-12)."""
 
 PAYLOADS = (
     "<script>alert(1)</script>",

@@ -1,7 +1,7 @@
 """Protocol Buffers by hand, so that no expected value passes through generated code.
 
-Only what the wire needs: varint, 64-bit and length-delimited fields. Reading is strict: bytes
-that are not a well-formed message are an error, never a guess.
+It only has what the wire needs: varint, 64-bit and length-delimited fields. Reading is strict:
+bytes that are not a well-formed message are an error, never a guess.
 """
 
 import struct
@@ -13,7 +13,7 @@ LONGEST_VARINT = 10
 
 
 def varint(value: int) -> bytes:
-    """Encode an integer; a negative one is ten bytes, as int32 and int64 prescribe."""
+    """Encode an integer; a negative one is ten bytes, as int32 and int64 require."""
     rest = value & 0xFFFF_FFFF_FFFF_FFFF
     out = bytearray()
     while rest > 0x7F:
@@ -47,13 +47,13 @@ def text(field: int, value: str) -> bytes:
 class Message:
     """A decoded message: (field number, wire type, raw value) in the order of the bytes.
 
-    The accessors answer proto3's default for an absent field and fail on one that stands twice.
+    The accessors return proto3's default for an absent field and fail on a repeated one.
     """
 
     fields: tuple[tuple[int, int, int | bytes], ...]
 
     def has(self, field: int) -> bool:
-        """Return whether the field stands in the bytes."""
+        """Return whether the bytes have the field."""
         return any(found == field for found, _, _ in self.fields)
 
     def number(self, field: int) -> int:
@@ -89,7 +89,7 @@ class Message:
         return [decode(value) for _, value in found if isinstance(value, bytes)]
 
     def kinds(self) -> dict[int, int]:
-        """Return the wire type of each field that stands in the bytes."""
+        """Return the wire type of each field in the bytes."""
         return {field: kind for field, kind, _ in self.fields}
 
     def _bytes(self, field: int) -> bytes:

@@ -1,4 +1,4 @@
-"""PgBouncer before a PostgreSQL server, as Debian has it: it pools transactions, on loopback."""
+"""PgBouncer in front of a PostgreSQL server: Debian's, in transaction mode, on loopback."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from tests.support.postgres import USER, Cluster
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SERVER_CONNECTIONS = 8
-"""Fewer than the clients of a test have: transactions take turns."""
+"""Fewer than the clients of a test: transactions wait for each other."""
 START_SECONDS = 30.0
 SETTINGS = """
 [databases]
@@ -36,7 +36,7 @@ max_client_conn = 200
 
 
 class PgBouncer:
-    """A pooler before a cluster; ended by its own process id."""
+    """A pooler for a cluster; stopped by its own process id."""
 
     def __init__(self, cluster: Cluster) -> None:
         assert PROGRAM is not None
@@ -53,7 +53,7 @@ class PgBouncer:
         )
         (self._home / "pgbouncer.ini").write_text(settings, "utf-8")
         (self._home / "users.txt").write_text(f'"{USER}" ""\n', "utf-8")
-        user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it refuses to be root
+        user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it refuses root
         if user is not None:
             os.chown(self._home, user, -1)
         with (self._home / "output.txt").open("wb") as output:
@@ -67,7 +67,7 @@ class PgBouncer:
             )
 
     def __enter__(self) -> Self:
-        """Wait until it takes connections."""
+        """Wait until it accepts connections."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -85,11 +85,11 @@ class PgBouncer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it."""
+        """Stop it."""
         self.close()
 
     def url(self, database: str) -> str:
-        """Where a database of the cluster is found through it."""
+        """Return the URL of a database through it."""
         return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}"
 
     def command(self, command: str) -> str:
@@ -99,7 +99,7 @@ class PgBouncer:
         )
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop it and remove its folder."""
         self._process.kill()
         self._process.wait(START_SECONDS)
         shutil.rmtree(self._home, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Pictures to upload, and the form that carries them."""
+"""Pictures to upload, and their upload form."""
 
 import io
 import json
@@ -17,7 +17,7 @@ Part = tuple[str, bytes]
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Return a picture as a file of a kind."""
+    """Return a picture as a file of a format."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -36,7 +36,7 @@ def decode(data: bytes) -> Image.Image:
 
 
 def form(parts: Sequence[Part], boundary: str = BOUNDARY) -> bytes:
-    """Return a form of parts in their order; a file has a name and a type, as clients send it."""
+    """Return a form of parts in order; a file has a name and a type, as clients send it."""
     body = b""
     for name, data in parts:
         extra = '; filename="a.jpg"\r\nContent-Type: image/jpeg' if name == "file" else ""
@@ -52,7 +52,7 @@ def token_of(wire: WireClient, token: str) -> str:
 
 
 def policy_of(upload_token: str) -> dict[str, object]:
-    """Return what a token permits, as a client reads it."""
+    """Return what a token permits, decoded as a client does."""
     policy: dict[str, object] = json.loads(urlsafe_b64decode(upload_token.split(":")[2]))
     return policy
 
@@ -64,7 +64,7 @@ def send_form(
     path: str = "/media/upload",
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """POST a form."""
+    """Send a form by POST."""
     named = {"content-type": f"multipart/form-data; boundary={BOUNDARY}", **(headers or {})}
     return wire.request("POST", path, form(parts), headers=named)
 

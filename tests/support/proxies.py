@@ -1,4 +1,4 @@
-"""The fronts of deploy/, each as a separate process on the loopback address."""
+"""The proxies of deploy/, each as a separate process on the loopback address."""
 
 import shutil
 import socket
@@ -19,7 +19,7 @@ NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
 
 
 def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
-    """Return the nginx of the system with our file: the command that runs it."""
+    """Return the command that runs the system's nginx with our file."""
     text = (DEPLOY / "nginx/hupan.conf").read_text("utf-8")
     site = _replacer(text)(
         ("listen 443 ssl;", f"listen {LOOPBACK}:{port} ssl;"),
@@ -41,7 +41,7 @@ def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
 
 
 def caddy(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
-    """Caddy with our file: the command that runs it."""
+    """Return the command that runs Caddy with our file."""
     text = (DEPLOY / "caddy/Caddyfile").read_text("utf-8")
     all_names = (*NAMES, *MEDIA_NAMES[:2], "*.qiniup.com")
     names = f"{', '.join(all_names)} {{"
@@ -65,7 +65,7 @@ FRONTS: dict[str, Callable[[Path, int, int, Path], Sequence[str]]] = {
 
 @contextmanager
 def front(name: str, folder: Path, behind: int, chain: Path) -> Iterator[int]:
-    """Run a front before a server; yield its port."""
+    """Run a proxy in front of a server; yield its port."""
     port = free_port()
     command = FRONTS[name](folder, port, behind, chain)
     program = shutil.which(command[0])

@@ -1,4 +1,4 @@
-"""Requests byte by byte, for what an HTTP library would tidy up."""
+"""Requests byte by byte, for bytes that an HTTP library would normalise."""
 
 import socket
 from collections.abc import Iterable
@@ -13,17 +13,17 @@ PATIENCE_SECONDS = 60.0
 
 
 def head(start: str, *headers: str) -> bytes:
-    """Return the head of a request whose connection ends with its answer."""
+    """Return the head of a request that closes its connection."""
     lines = (start, f"host: {LOOPBACK}", "connection: close", *headers, "", "")
     return "\r\n".join(lines).encode()
 
 
 def exchange(server: Server, *parts: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Send the parts on one connection and read one answer, without half-closing.
+    """Send the parts on one connection and read one response, without half-closing.
 
     Returns:
         (HTTP status, headers with lower-case names, body); the status is 0 when the server
-        closed the connection without an answer.
+        closed the connection without a response.
     """
     address = (LOOPBACK, server.port)
     with socket.create_connection(address, timeout=PATIENCE_SECONDS) as connection:
@@ -37,12 +37,12 @@ def exchange(server: Server, *parts: bytes) -> tuple[int, dict[str, str], bytes]
 
 
 def ask(server: Server, *parts: bytes) -> Answer:
-    """Send the parts and read an answer of the wire."""
+    """Send the parts and read a response of the wire."""
     return read_answer(*exchange(server, *parts))
 
 
 def post_parts(path: str, *headers: str, body: bytes = b"") -> Iterable[bytes]:
-    """Return a POST with a true Content-Length, in two parts."""
+    """Return a POST with a correct Content-Length, in two parts."""
     return chain(
         (head(f"POST {path} HTTP/1.1", *headers, f"content-length: {len(body)}"),), (body,)
     )
@@ -53,7 +53,7 @@ def _send(connection: socket.socket, parts: Iterable[bytes]) -> None:
         for part in parts:
             connection.sendall(part)
     except ConnectionError:
-        return  # the server has answered and closed before the end, which it may
+        return  # the server may answer and close before the end
 
 
 def _lower(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A PostgreSQL server with a synchronous standby: real processes on loopback.
 
-Reads rows of a PostgreSQL store next to the servers that use it.
+It also reads rows of a PostgreSQL store while servers use it.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ _DURABLE = {"wal_level": "replica", "max_connections": "100", "shared_buffers": 
 
 
 class Pair(Running):
-    """A primary, and a standby that has each commit before the client hears of it."""
+    """A primary, and a standby that has each commit before the client gets its response."""
 
     def __init__(self) -> None:
         self.primary = Cluster(_DURABLE)
         self.standby = Cluster(_DURABLE)
 
     def url(self) -> str:
-        """Both hosts, and the store that is on them."""
+        """Return the URL with both hosts, and the store."""
         hosts = ",".join(f"{LOOPBACK}:{each.port}" for each in (self.primary, self.standby))
         return f"postgresql://{USER}@{hosts}/{STORE}"
 
     def promote(self) -> None:
-        """Make the standby take writes."""
+        """Promote the standby."""
         assert self.standby.sql("SELECT pg_promote(true, 60)") == "t"
 
     def close(self) -> None:
-        """End both and remove their folders."""
+        """Stop both and remove their folders."""
         self.primary.close()
         self.standby.close()
 
@@ -52,7 +52,7 @@ class Pair(Running):
         self.primary.sql(f"CREATE DATABASE {STORE}")
         self._copy()
         self.standby.start()
-        # After the copy: the standby, once promoted, must not wait for another one.
+        # After the copy: the promoted standby must not wait for another one.
         self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
         self.primary.sql("SELECT pg_reload_conf()")
         deadline = time.monotonic() + WAIT_SECONDS
@@ -66,7 +66,7 @@ class Pair(Running):
             *("pg_basebackup", "-D", str(self.standby.data), "-X", "stream", "-c", "fast"),
             *("--no-sync", "-R", "-d", f"{home} application_name={STANDBY}"),
         )
-        os.chmod(self.standby.data, 0o700)  # noqa: PTH101 - as PostgreSQL asks
+        os.chmod(self.standby.data, 0o700)  # noqa: PTH101 - PostgreSQL requires it
 
 
 def rows_on(url: str) -> Callable[[str], list[Row]]:
@@ -83,7 +83,7 @@ def rows_on(url: str) -> Callable[[str], list[Row]]:
 
 
 def server_on(pair: Pair, folder: Path, *more: str) -> Server:
-    """Return a sandbox whose store is on both hosts, whichever takes writes."""
+    """Return a sandbox whose store is on both hosts; it uses the primary."""
     places = ("--data-dir", str(folder), "--database", pair.url())
     environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
     return Server("sandbox", *places, *more, environment=environment)

@@ -1,4 +1,4 @@
-"""What runs during a test: started by `with`, and closed at its end or where the start fails."""
+"""A process for the duration of a test: started by `with`, closed at its end or on failure."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Running(ABC):
-    """Starts when its block begins, and is closed in every case."""
+    """Start with its block, and close in every case."""
 
     @abstractmethod
     def start(self) -> None:
@@ -14,7 +14,7 @@ class Running(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End what runs, however far it came, and remove its folder."""
+        """Stop the process, whatever its state, and remove its folder."""
 
     def __enter__(self) -> Self:
         try:

@@ -1,4 +1,4 @@
-"""The pages of the sandbox, and the states in which they are looked at."""
+"""The pages of the sandbox, and the states in which they are tested."""
 
 import json
 
@@ -17,7 +17,7 @@ PAGES = (
     "/connect",
     "/reset",
 )
-"""Each page that is opened by a link, below the prefix."""
+"""Each page that a link opens, below the prefix."""
 REFUSED_FORMS = (
     ("/accounts", "/accounts", {"phone": "1", "nickname": "小湖"}),
     ("/accounts", "/accounts", {"coins": "-1", "email": "a@example.com"}),
@@ -40,13 +40,13 @@ COMMON_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-"""What every answer carries (web.md W-1)."""
+"""The headers of every response (web.md W-1)."""
 LONGEST_NAME = "W" * 32
 LONGEST_ADDRESS = f"{'w' * 63}@{'w' * 60}.{'w' * 60}.example"
 
 
 def fill(wire: WireClient) -> None:
-    """Bring something onto each page, the longest texts that are taken among it."""
+    """Add content to each page, including the longest accepted texts."""
     for pack in ("vip", "banned", "coins", "unicode"):
         wire.request("POST", "/sandbox/seed", {"pack": pack, "number": 8})
     wire.account(

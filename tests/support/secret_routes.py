@@ -1,7 +1,7 @@
-"""The inventory of endpoints that take a secret: which limits hold each, and how one guesses (E5).
+"""The inventory of endpoints that accept a secret: their limits, and how to guess at them (E5).
 
-A token is no line: it comes in a header of any endpoint, has 128 random bits, and every endpoint
-that asks for one is tried in test_token_guesses.py.
+Tokens are not included: one comes in a header of any endpoint, has 128 random bits, and every
+endpoint that needs one is tested in test_token_guesses.py.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ WRONG_PASSWORD = "the lake at seven"
 BY: Mapping[Held, tuple[str, ...]] = {
     "codes": ("wrong-codes-hour", "wrong-codes-day", "wrong-codes-in-a-row"),
     "passwords": ("wrong-passwords-hour", "wrong-passwords-day"),
-    "captchas": (),  # one try each, so nothing is left to be counted (security C9)
+    "captchas": (),  # one attempt each, so there is nothing to count (security C9)
 }
-"""The limits of a target that count wrong secrets; the address's count them all (C6)."""
+"""The limits of a target that count wrong secrets; an address's limit counts them all (C6)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Route:
         held: the table or memory of its secret.
         secret: the field of the secret.
         target: the field of the account's contact.
-        bound: whether the target must be an account's already, for the right secret to be of use.
+        bound: whether the right secret only works for a target of an account.
         own: whether the account must be the caller's; None where there is no session.
         also: a field that holds a secret of the same kind in another form of the request.
     """
@@ -78,28 +78,28 @@ class Mark:
 
     @property
     def route(self) -> Route:
-        """The endpoint's line."""
+        """Return the endpoint's entry."""
         return ROUTES[self.path]
 
     def try_secret(self, secret: str) -> Answer:
-        """One guess."""
+        """Send one guess."""
         return self.wire.post(self.path, self.route.body(self.target, secret), token=self.token)
 
     def right(self) -> str:
-        """Return the secret that opens; a new one where it is a code."""
+        """Return the right secret; a new one if it is a code."""
         if self.route.held == "passwords":
             return PASSWORD
         return self.route.way.code(self.wire, self.target)
 
     def wrong(self, right: str, step: int = 1) -> str:
-        """One that does not, different for each step."""
+        """Return a wrong secret, different for each step."""
         if self.route.held == "passwords":
             return f"{WRONG_PASSWORD} {step}"
         return f"{(int(right) + step) % 10**6:06}"
 
 
 def mark(wire: WireClient, path: str) -> Mark:
-    """Return a fresh account as the endpoint needs it."""
+    """Return a new account as the endpoint needs it."""
     route = ROUTES[path]
     way, target = route.way, route.way.fresh(wire)
     password = {"password": PASSWORD} if route.held == "passwords" else {}

@@ -1,4 +1,4 @@
-"""The sandbox's door for packs of data (design 8)."""
+"""The sandbox's route for packs of data (design 8)."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tests.support.client import WireClient
 
 @dataclass(frozen=True)
 class Member:
-    """An account of a pack, with all that is needed to sign in to it."""
+    """An account of a pack, with its credentials."""
 
     id: str
     phone: str
@@ -17,7 +17,7 @@ class Member:
 
 
 def seed(wire: WireClient, pack: str, number: int) -> list[Member]:
-    """Put a pack into the sandbox; return the accounts that it made."""
+    """Seed a pack into the sandbox; return the created accounts."""
     reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
     assert reply.is_success, (pack, reply.status_code, reply.text)
     return [Member(**made) for made in reply.json()]

@@ -23,7 +23,9 @@ CHEAP_HASHES = {
     "HUPAN_PASSWORD_MEMORY_KIB": "1024",
     "HUPAN_PASSWORD_PASSES": "1",
 }
-"""Variables of a server whose tests look at what is said about passwords, not at their hashes."""
+"""Variables of a server for tests about passwords, but not about their hashes."""
+FEW_PICTURES = {"HUPAN_CAPTCHA_POOL": "4"}
+"""Drawing the usual 64 at each start and reset takes longer than many a test."""
 SETTLE_SECONDS = 2.0
 QUIET_SECONDS = 0.1
 
@@ -33,9 +35,9 @@ class Server(Running):
 
     Args:
         command: the sub-command, `sandbox` or `serve`.
-        arguments: what follows `--port N` on the command line, e.g. `"--data-dir", path`.
+        arguments: those after `--port N` on the command line, e.g. `"--data-dir", path`.
         environment: variables added to those of the test run.
-        within: a command that ends in becoming the one that follows it, such as `unshare`.
+        within: a command that executes the rest of its arguments, such as `unshare`.
     """
 
     def __init__(
@@ -58,25 +60,25 @@ class Server(Running):
             *arguments,
             *STORES.options(_data_dir(arguments)),
         ]
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **FEW_PICTURES, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process, once started."""
+        """Return the process, once started."""
         if self._process is None:
             raise RuntimeError("the server was not started")
         return self._process
 
     @property
     def is_running(self) -> bool:
-        """Whether the process that was started is still alive."""
+        """Return whether the started process is still alive."""
         return self.process.poll() is None
 
     def output(self) -> str:
-        """Return all that the process has written to its two outputs so far.
+        """Return all output of the process so far, of both streams.
 
-        A server writes from a thread, behind its answers: this waits until nothing more comes.
+        A server writes in a thread, after its responses: this waits until nothing more comes.
         """
         text = self._written()
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -91,10 +93,10 @@ class Server(Running):
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def start(self) -> None:
-        """Start the process (again, on the same port) and wait for `/healthz`.
+        """Start or restart the process on the same port and wait for `/healthz`.
 
         Raises:
-            RuntimeError: it ended or stayed silent; the message carries its output.
+            RuntimeError: it ended or did not answer; the message has its output.
         """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
@@ -108,7 +110,7 @@ class Server(Running):
         self._await_health()
 
     def stop(self) -> int:
-        """End the process politely, then by force after a bound; return its exit status."""
+        """Stop the process gracefully, then kill it after a timeout; return its exit status."""
         if self.is_running:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -117,7 +119,7 @@ class Server(Running):
             return self.kill()
 
     def kill(self) -> int:
-        """End the process at once, as a crash would; return its exit status."""
+        """Kill the process, as a crash would; return its exit status."""
         self.process.kill()
         return self.process.wait(STOP_SECONDS)
 

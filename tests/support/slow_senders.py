@@ -1,4 +1,4 @@
-"""Mail servers and SMS gateways that fail in one way, on a thread of their own (security R07)."""
+"""Mail servers and SMS gateways that fail in one way, in their own thread (security R07)."""
 
 import asyncio
 import re
@@ -19,12 +19,12 @@ Talk: TypeAlias = Callable[
 
 
 class Failing:
-    """What a failing sender has seen so far.
+    """The counters of a failing sender.
 
     Attributes:
-        open: connections that it holds now.
-        connections: all that there were.
-        mails: how often each message came whole, by its id.
+        open: its current connections.
+        connections: all connections so far.
+        mails: how often each message was received completely, by its id.
     """
 
     def __init__(self, talk: Talk) -> None:
@@ -35,7 +35,7 @@ class Failing:
         self.mails: Counter[str] = Counter()
 
     async def serve(self, ready: threading.Event, over: asyncio.Event) -> None:
-        """Takes connections until it is over."""
+        """Accept connections until the end."""
         async with await asyncio.start_server(self._held, LOOPBACK, self.port) as server:
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
@@ -56,7 +56,7 @@ class Failing:
 
 @contextmanager
 def failing(talk: Talk, port: int = 0) -> Iterator[Failing]:
-    """Run a failing server; its counters go on until the block ends."""
+    """Run a failing server; its counters continue until the block ends."""
     sender, ready = Failing(talk), threading.Event()
     sender.port = port
     loop, over = asyncio.new_event_loop(), asyncio.Event()
@@ -80,7 +80,7 @@ async def _until_gone(reader: asyncio.StreamReader) -> None:
 async def tar_pit(
     _sender: Failing, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """A byte of the greeting now, the next one never in time."""
+    """Send one byte of the greeting, and the next one too late."""
     writer.write(b"2")
     await _until_gone(reader)
 
@@ -88,7 +88,7 @@ async def tar_pit(
 async def silent_gateway(
     _sender: Failing, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter
 ) -> None:
-    """Takes a request and says nothing."""
+    """Read a request and send nothing."""
     await _until_gone(reader)
 
 
@@ -120,26 +120,26 @@ async def _dialogue(
 async def temporary(
     sender: Failing, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Refuses each recipient for now."""
+    """Refuse each recipient temporarily."""
     await _dialogue(sender, reader, writer, b"451 later\r\n", b"")
 
 
 async def permanent(
     sender: Failing, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Refuses each recipient for good."""
+    """Refuse each recipient permanently."""
     await _dialogue(sender, reader, writer, b"550 never\r\n", b"")
 
 
 async def mute_after_data(
     sender: Failing, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Takes each mail and never says so."""
+    """Read each mail without a response."""
     await _dialogue(sender, reader, writer, b"250 OK\r\n", b"")
 
 
 async def sound(
     sender: Failing, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Takes each mail."""
+    """Accept each mail."""
     await _dialogue(sender, reader, writer, b"250 OK\r\n", b"250 taken\r\n")

@@ -1,6 +1,6 @@
-"""Servers that speak as Aliyun and Tencent Cloud do, and check the signature of each request.
+"""Servers that imitate Aliyun and Tencent Cloud, and check the signature of each request.
 
-Written from the providers' pages on request signing, apart from the code under test.
+Written from the providers' pages on request signing, independently of the code under test.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def _authorization(seen: Seen, scheme: str) -> dict[str, str]:
 
 
 def aliyun_accepts(seen: Seen) -> bool:
-    """Return whether the signature fits what came in, and covers all that must be signed."""
+    """Return whether the signature fits the request, and covers all required parts."""
     given = _authorization(seen, "ACS3-HMAC-SHA256")
     names = given["SignedHeaders"].split(";")
     must = {"host"} | {name for name in seen.headers if name.startswith("x-acs-")}
@@ -56,7 +56,7 @@ def aliyun_accepts(seen: Seen) -> bool:
 
 
 def tencent_accepts(seen: Seen) -> bool:
-    """Return whether the signature fits what came in."""
+    """Return whether the signature fits the request."""
     given = _authorization(seen, "TC3-HMAC-SHA256")
     key_id, date, service, ending = given["Credential"].split("/")
     stamp = int(seen.headers["x-tc-timestamp"])
@@ -80,20 +80,20 @@ def tencent_accepts(seen: Seen) -> bool:
 
 
 def tencent_state(code: str = "Ok", message: str = "send success") -> dict[str, object]:
-    """What Tencent Cloud answers about one message."""
+    """Return Tencent Cloud's result for one message."""
     state = {"SerialNo": "5000:1045", "PhoneNumber": "+8613800138000", "Fee": 1}
     state |= {"SessionContext": "m-1", "Code": code, "Message": message, "IsoCode": "CN"}
     return {"Response": {"SendStatusSet": [state], "RequestId": "a0aabda6"}}
 
 
 def tencent_error(code: str, message: str = "no") -> dict[str, object]:
-    """What Tencent Cloud answers to a request that it refuses."""
+    """Return Tencent Cloud's response to a refused request."""
     return {"Response": {"Error": {"Code": code, "Message": message}, "RequestId": "r"}}
 
 
 @dataclass
 class Cloud:
-    """One provider: its answer to a request that is signed, or the body as bytes."""
+    """One provider: its response to a signed request, or a body as bytes."""
 
     provider: str
     status: int = 200

@@ -1,4 +1,4 @@
-"""Real SMTP servers on the loopback address, and one that says just what a test wants."""
+"""Real SMTP servers on the loopback address, and one with scripted output."""
 
 import asyncio
 import email
@@ -20,7 +20,7 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Sink:
-    """What a mail server took, and what it answers."""
+    """The mails that a server accepted, and its responses."""
 
     def __init__(self, *, rcpt: str = "250 OK", data: str = "250 OK") -> None:
         self.rcpt = rcpt
@@ -28,7 +28,7 @@ class Sink:
         self.sessions: list[Session] = []
         self.envelopes: list[Envelope] = []
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd finds its hooks by these names
+    async def handle_RCPT(  # noqa: N802  names of aiosmtpd's hooks
         self,
         _server: SMTP,
         session: Session,
@@ -42,15 +42,15 @@ class Sink:
             envelope.rcpt_tos.append(address)
         return self.rcpt
 
-    async def handle_DATA(  # noqa: N802  likewise
+    async def handle_DATA(  # noqa: N802  as above
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        """Take one mail."""
+        """Accept one mail."""
         self.envelopes.append(envelope)
         return self.data
 
     def mail(self) -> EmailMessage:
-        """Parse the one mail that was taken."""
+        """Parse the one accepted mail."""
         (envelope,) = self.envelopes
         content = envelope.content
         assert isinstance(content, bytes)
@@ -58,7 +58,7 @@ class Sink:
 
 
 class Accounts:
-    """The one login a mail server knows."""
+    """The only login of a mail server."""
 
     def __call__(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: object
@@ -69,7 +69,7 @@ class Accounts:
 
 
 def options(port: int, **changes: object) -> SmtpOptions:
-    """Make options for a test server; plain by default."""
+    """Return options for a test server; without TLS by default."""
     fields: dict[str, object] = {"security": "none", "timeout_seconds": 5.0} | changes
     return SmtpOptions(host=HOST, port=port, sender=FROM, **fields)  # type: ignore[arg-type]  # the fields vary by test
 
@@ -82,7 +82,7 @@ class Connections:
         self._ended: list[asyncio.Event] = []
 
     def accept(self) -> asyncio.Protocol:
-        """Make the protocol of one connection, and learn when that ends."""
+        """Make the protocol of one connection, and record its end."""
         protocol, ended = self._factory(), asyncio.Event()
         make, lose = protocol.connection_made, protocol.connection_lost
 
@@ -99,7 +99,7 @@ class Connections:
         return protocol
 
     async def all_ended(self) -> None:
-        """Wait until the sender has hung up everywhere."""
+        """Wait until the sender has closed every connection."""
         async with asyncio.timeout(5):
             await asyncio.gather(*(ended.wait() for ended in self._ended))
 
@@ -111,7 +111,7 @@ def deliver(
     tls: SSLContext | None = None,
     **changes: object,
 ) -> None:
-    """Run a server for one message; the sender must hang up by itself."""
+    """Run a server for one message; the sender must disconnect by itself."""
 
     async def run() -> None:
         connections = Connections(factory)
@@ -128,7 +128,7 @@ def deliver(
 
 
 def deliver_to_script(script: Script, message: Message, **changes: object) -> None:
-    """Run a server that says just what the test wants for one message."""
+    """Run a server with scripted output for one message."""
 
     async def run() -> None:
         ended = asyncio.Event()
@@ -151,5 +151,5 @@ def deliver_to_script(script: Script, message: Message, **changes: object) -> No
 
 
 def smtpd(sink: Sink, **settings: object) -> Callable[[], SMTP]:
-    """Make a factory of real SMTP servers."""
+    """Return a factory of real SMTP servers."""
     return lambda: SMTP(sink, hostname="mail.test", **settings)  # type: ignore[arg-type]  # the settings vary by test

@@ -1,4 +1,4 @@
-"""A message server that takes sockets, in the test's own process: it records what arrives."""
+"""A message server that accepts sockets, in the test's own process: it records messages."""
 
 import base64
 import contextlib
@@ -48,7 +48,7 @@ class OpenedSocket:
 
 
 class SocketServer:
-    """Takes sockets until the block ends; `opened` holds them in their order."""
+    """Accept sockets until the block ends; `opened` has them in order."""
 
     def __init__(self) -> None:
         self.opened: Queue[OpenedSocket] = Queue()
@@ -65,7 +65,7 @@ class SocketServer:
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> Self:
-        """Start to take sockets."""
+        """Start to accept sockets."""
         self._thread.start()
         return self
 
@@ -75,7 +75,7 @@ class SocketServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take no more."""
+        """Stop to accept sockets."""
         self._server.shutdown()
         self._thread.join()
 
@@ -107,7 +107,7 @@ def accept(head: bytes) -> bytes:
 def raw_server(script: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
     """Answer each connection by a script, which gets the head of the request; return the URL."""
     listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # so that it is full soon
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # so that it fills up quickly
     listener.bind((LOOPBACK, 0))
     listener.listen()
     connections: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""A client of the socket `/ws`, and frames byte by byte for what a library would not send."""
+"""A client of the socket `/ws`, and frames byte by byte that a library would not send."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ MASK = b"\x01\x02\x03\x04"
 
 
 def acknowledgement(seq: str) -> bytes:
-    """Return the bytes that answer a heartbeat (wire.md 8.1)."""
+    """Return the response to a heartbeat (wire.md 8.1)."""
     return pb.delimited(1, pb.text(1, seq) + pb.text(2, "heartbeat_ack"))
 
 
@@ -66,14 +66,14 @@ class SocketClient:
         return message
 
     def beat(self) -> None:
-        """Send a heartbeat and wait for its answer; what was sent before is done then."""
+        """Send a heartbeat and wait for its response; earlier messages are processed then."""
         self._beats += 1
         seq = f"beat {self._beats}"
         self.send("heartbeat", seq=seq)
         assert self.receive() == acknowledgement(seq)
 
     def log_in(self, token: str, **more: object) -> Self:
-        """Log in; that is not answered (wire.md 8.1), but what is no command waits for it."""
+        """Log in; there is no response (wire.md 8.1), but an invalid command waits for it."""
         self.send("login", {"token": token, **more})
         self.connection.send("in its turn")
         assert self.receive() == INVALID
@@ -81,7 +81,7 @@ class SocketClient:
         return self
 
     def next_draft(self, writer: "SocketClient", text: str) -> bytes:
-        """Let another socket write, again and again, until its draft is here; return it."""
+        """Let another socket send drafts until one arrives here; return it."""
         for _ in range(MOST_DRAFTS):
             writer.send("inputInfo", {"chatId": "c", "input": text})
             with contextlib.suppress(TimeoutError):
@@ -100,7 +100,7 @@ class SocketClient:
 
 
 def frame(opcode: int, payload: bytes, *, is_last: bool = True, mask: bytes = MASK) -> bytes:
-    """Return a frame as a client sends it; without a mask it is wrong."""
+    """Return a frame as a client sends it; without a mask it is invalid."""
     head = bytes([opcode | (0x80 if is_last else 0)])
     bit = 0x80 if mask else 0
     size = len(payload)
@@ -115,14 +115,14 @@ def frame(opcode: int, payload: bytes, *, is_last: bool = True, mask: bytes = MA
 
 
 def upgrade(path: str = "/ws", *headers: str, host: str = LOOPBACK, version: int = 13) -> bytes:
-    """Return the request that asks for a socket."""
+    """Return the request that opens a socket."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Key: {KEY}", f"Sec-WebSocket-Version: {version}", *headers, "", ""]
     return "\r\n".join(lines).encode()
 
 
 class RawSocket:
-    """A connection that sends any bytes that a test wants."""
+    """A connection that sends any bytes."""
 
     def __init__(self, port: int, request: bytes = b"") -> None:
         self.connection = socket.create_connection((LOOPBACK, port), timeout=PATIENCE_SECONDS)
@@ -157,7 +157,7 @@ class RawSocket:
         return head[0] & 0x0F, self._take(size)
 
     def close_code(self) -> int:
-        """Read to the closing frame; return its code, 0 without one."""
+        """Read up to the closing frame; return its code, 0 without one."""
         while True:
             opcode, payload = self.receive()
             if opcode == CLOSE:

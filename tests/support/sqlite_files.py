@@ -1,4 +1,4 @@
-"""Opens a store in a file, for tests of what SQLite alone has."""
+"""Open a store in a file, for tests of SQLite's own features."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from hupan.store.sqlite import SqliteDatabase
 
 @asynccontextmanager
 async def open_file(path: Path) -> AsyncIterator[SqliteDatabase]:
-    """Yield an engine on a file that is up to date."""
+    """Yield an engine on a file of the current version."""
     migrate_file(path)
     engine = SqliteDatabase(path)
     try:

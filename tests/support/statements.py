@@ -14,10 +14,10 @@ from hupan.store.tables import erased_tables
 
 STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
 PARAMETER: Final = re.compile(r"\?(\d+)")
-# A row of constants is no table, and `SEARCH` is a look-up in an index.
+# A row of constants is no table, and `SEARCH` is an index look-up.
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
-# They read the pages of a file, and the one row that names the last writer of its log.
+# They read the pages of a file, and the one row with the last writer of its log.
 OF_PAGES: Final = re.compile("wal$|repair$")
 OF_LOG: Final = "commit_counts"
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"
@@ -66,7 +66,7 @@ WALKS: Final[Mapping[str, str]] = {
         "sorts the 2,000 counters that end soonest, beyond two million"
     ),
 }
-"""Statements that walk a table, or sort what they found, and why they may."""
+"""Statements that scan a table, or sort their results, and why they may."""
 BUILT: Final[Mapping[str, str]] = {
     "copying.begin_copy": OPERATORS,
     "copying.count_rows": OPERATORS,
@@ -85,11 +85,11 @@ BUILT: Final[Mapping[str, str]] = {
     "snapshots._insert_sql": "fills the store of a sandbox",
     "tables.delete_all_data": "empties the store of a sandbox",
 }
-"""Functions whose statements are put together while they run, and why they are not looked at."""
+"""Functions that compose their statements at run time, and why these are not checked."""
 
 
 class Statement(NamedTuple):
-    """A statement and where it stands: its module, and the constant or the function."""
+    """A statement and its location: its module, and the constant or the function."""
 
     place: str
     sql: str
@@ -126,7 +126,7 @@ def short(module: ModuleType) -> str:
 
 
 def constants() -> Iterator[Statement]:
-    """Yield the statements in constants, with what their f-strings stand for."""
+    """Yield the statements in constants, with the values of their f-strings."""
     for module in modules():
         for name, value in vars(module).items():
             for text in texts(value):
@@ -135,7 +135,7 @@ def constants() -> Iterator[Statement]:
 
 
 def inline() -> Iterator[Statement]:
-    """Yield the statements that stand whole within functions."""
+    """Yield the complete statements within functions."""
     for module in modules():
         for place, function in functions(module):
             parts = {id(part) for node in built_in(function) for part in ast.walk(node)}
@@ -145,7 +145,7 @@ def inline() -> Iterator[Statement]:
 
 
 def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
-    """Yield the statements that a function puts together."""
+    """Yield the statements that a function composes."""
     for node in ast.walk(function):
         if isinstance(node, ast.JoinedStr):
             first = node.values[0]
@@ -154,9 +154,9 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 
 
 def erasures() -> Iterator[Statement]:
-    """What `erase_account` puts together, for each table."""
+    """Yield what `erase_account` composes, for each table."""
     for table in erased_tables():
-        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
+        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - our own names
         yield Statement("accounts.erase_account", sql)
 
 

@@ -1,4 +1,4 @@
-"""Accounts with sessions in the store of a `hupan serve` that is not running yet."""
+"""Accounts with sessions in the store of a `hupan serve` that does not run yet."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The store that a test runs on: a SQLite file, or a separate database on PostgreSQL.
+"""The store of a test: a SQLite file, or a separate database on PostgreSQL.
 
 A test names a path. Under `sqlite` it is a file; under `postgres` the path stands for a database
 with an empty store, which is emptied or dropped after the test.
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Databases:
-    """Makes and drops the databases of one cluster."""
+    """Create and drop the databases of one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -49,7 +49,7 @@ class Databases:
         self._made = 0
 
     def make(self, template: str = TEMPLATE) -> str:
-        """Make a database with an empty store in it, or without any; return its name."""
+        """Create a database, with an empty store or without; return its name."""
         if template == TEMPLATE and self._emptied:
             return self._emptied.pop()
         self._made += 1
@@ -88,7 +88,7 @@ class Databases:
 
 @dataclass
 class Stores:
-    """What the running test stands on; the fixture `engine` sets it."""
+    """The stores of the running test; the fixture `engine` sets it."""
 
     engine: EngineName = "sqlite"
     databases: Databases | None = None
@@ -97,7 +97,7 @@ class Stores:
     opened: list["LoopDatabase"] = field(default_factory=list)
 
     def url(self, place: Path) -> str:
-        """The URL of the database that a place stands for; it is made when it is first named."""
+        """Return the URL of the database for a path; it is created on first use."""
         assert self.databases is not None
         if place not in self.names:
             self.names[place] = self.databases.make()
@@ -115,27 +115,27 @@ class Stores:
         return ["--database", self.url(data_dir / "hupan.db")]
 
     def environment(self, data_dir: Path) -> dict[str, str]:
-        """What a command's environment says of the store that a server on this folder has."""
+        """Return the environment variables with which a command finds the store of a folder."""
         options = self.options(data_dir)
         return {"HUPAN_DATABASE": options[1]} if options else {}
 
     def setting(self, place: Path) -> str:
-        """Return the setting `database` of a server in this process; "" for a file by its data."""
+        """Return the setting `database` of a server in this process; "" for a file."""
         return "" if self.engine == "sqlite" else self.url(place)
 
     def forget(self, place: Path) -> None:
-        """Drop the database of a place, if it has one."""
+        """Drop the database of a path, if it has one."""
         if self.databases is not None and place in self.names:
             self.databases.drop(self.names.pop(place))
 
     @contextmanager
     def dropped_after(self) -> Iterator[None]:
-        """Databases that are made within are dropped at the end."""
+        """Drop the databases created in the block at its end."""
         before = set(self.names)
         try:
             yield
         finally:
-            for engine in self.opened:  # also those that a test left open, as a crash would
+            for engine in self.opened:  # including those that a test left open, as a crash would
                 engine.end()
             self.opened.clear()
             for place in set(self.names) - before:
@@ -147,7 +147,7 @@ STORES = Stores()
 
 @cache
 def empty_file() -> bytes:
-    """Return an empty store; copying it takes a tenth of the time of making it."""
+    """Return an empty store; a copy takes a tenth of the time of a new one."""
     with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
         place = Path(folder) / "hupan.db"
         migrate_file(place)
@@ -158,14 +158,14 @@ def empty_file() -> bytes:
 
 
 def connect_without_syncs(place: Path) -> apsw.Connection:
-    """Open a file whose commits do not wait for the disk: nothing here outlives its test."""
+    """Open a file whose commits do not wait for the disk: no data here outlives its test."""
     connection = connect(place)
     connection.execute("PRAGMA synchronous = OFF").fetchall()
     return connection
 
 
 def make_engine(place: Path) -> Database:
-    """Return an open store, empty when the place is named for the first time."""
+    """Return an open store, which is empty on the path's first use."""
     if STORES.engine == "sqlite":
         if place.exists():
             migrate_file(place)
@@ -175,7 +175,7 @@ def make_engine(place: Path) -> Database:
 
 
 def open_store(place: Path) -> Database:
-    """Return an open store that was made before, which a server may have open too."""
+    """Return an open store that exists, perhaps in use by a server."""
     if STORES.engine == "postgres":
         assert STORES.databases is not None
         STORES.opened.append(LoopDatabase(STORES.url(place), STORES.databases))
@@ -185,7 +185,7 @@ def open_store(place: Path) -> Database:
 
 @asynccontextmanager
 async def open_engine(place: Path) -> AsyncIterator[Database]:
-    """Yield an open store, closed at the end."""
+    """Yield an open store; close it at the end."""
     engine = make_engine(place)
     try:
         yield engine
@@ -194,7 +194,7 @@ async def open_engine(place: Path) -> AsyncIterator[Database]:
 
 
 class LoopDatabase:
-    """A store on PostgreSQL for tests that use one event loop after another: it has its own."""
+    """A PostgreSQL store with its own loop, for tests that use one event loop after another."""
 
     def __init__(self, url: str, databases: Databases) -> None:
         self._databases = databases
@@ -213,11 +213,11 @@ class LoopDatabase:
         return await self._there(self._engine.run_transaction(work))
 
     async def check(self) -> None:
-        """Ask the server."""
+        """Check the server."""
         await self._there(self._engine.check())
 
     def stats(self) -> DatabaseStats:
-        """What was done so far."""
+        """Return the statistics so far."""
         return self._engine.stats()
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A server in the test's process that answers HTTP as its paths say."""
+"""A server in the test's process that answers HTTP by path."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,13 +10,13 @@ from tests.support.ports import LOOPBACK
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, _request: object, _address: object) -> None:
-        """A load that ends resets its connections: that is no fault."""
+        """Ignore reset connections: the end of a load causes them."""
 
 
 class StubServer:
-    """Answers each path as a table says: status, `x-result`, whether it hangs up without a word.
+    """Answer each path by a table: status, `x-result`, whether to disconnect without a response.
 
-    The path `/closing` ends its connection after each answer. Requests are kept.
+    The path `/closing` ends its connection after each response. Requests are recorded.
     """
 
     TABLE = {  # noqa: RUF012 - never changed
@@ -56,7 +56,7 @@ class StubServer:
                 self.wfile.write(b"ok")
 
             def log_message(self, *arguments: object) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = _Server((LOOPBACK, 0), Handler)
         self._server.daemon_threads = True
@@ -74,7 +74,7 @@ class StubServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Answer no more."""
+        """Stop to answer."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""The syntax of sources that several guards read, parsed once in a process."""
+"""The syntax of sources that several guards read, parsed once per process."""
 
 import ast
 from functools import cache

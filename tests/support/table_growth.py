@@ -38,21 +38,21 @@ def on(number: int) -> Device:
 
 
 async def sign_in_everywhere(world: World, account: AccountId) -> None:
-    """On one device after the other, a second apart."""
+    """Sign in on one device after the other, a second apart."""
     for number in range(MAX_KNOWN_DEVICES + MORE):
         world.clock.time += 1
         await world.session(account, on(number))
 
 
 async def sign_in_and_out(world: World, account: AccountId) -> None:
-    """Again and again on one device."""
+    """Sign in and out repeatedly on one device."""
     for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
         world.clock.time += 1
         await world.sessions.logout(await world.session(account))
 
 
 async def change_phone(world: World, account: AccountId) -> None:
-    """To one number after the other, until that is refused; the code is not used up."""
+    """Change to one number after the other, until that is refused; the code is not used up."""
     session = await world.session(account)
     for number in range(MAX_CONTACT_CHANGES):
         phone = f"138{number:08}"
@@ -65,7 +65,7 @@ async def change_phone(world: World, account: AccountId) -> None:
 
 
 async def identify(world: World, account: AccountId) -> None:
-    """Change what is bound some times, and the invitation code once."""
+    """Sign in and out repeatedly on one device."""
     session = await world.session(account)
     for number in range(MORE):
         phone = f"138{number:08}"
@@ -77,7 +77,7 @@ async def identify(world: World, account: AccountId) -> None:
 
 
 async def prove(world: World, account: AccountId) -> None:
-    """Prove both targets again and again."""
+    """Prove both targets repeatedly."""
     session = await world.session(account)
     for _ in range(MORE):
         await world.contacts.change_phone(session, PHONE, await world.code(PHONE))
@@ -85,21 +85,21 @@ async def prove(world: World, account: AccountId) -> None:
 
 
 async def ask(world: World, account: AccountId) -> None:
-    """Ask for codes to one number."""
+    """Request codes for one number."""
     del account
     for _ in range(MORE):
         await world.code(PHONE)
 
 
 async def hide_modules(world: World, account: AccountId) -> None:
-    """On one device after the other."""
+    """Set ignored modules on one device after the other."""
     settings = DeviceSettings(world.engine, world.clock)
     for number in range(MOST_SET_DEVICES + MORE):
         await settings.set_ignored_modules(account, f"device {number}", "10")
 
 
 async def set_notifications(world: World, account: AccountId) -> None:
-    """On one device after the other."""
+    """Set notifications on one device after the other."""
     settings = DeviceSettings(world.engine, world.clock)
     for number in range(MOST_SET_DEVICES + MORE):
         await settings.set_notification(account, f"device {number}", "id", is_open=1, type_=0)
@@ -116,7 +116,7 @@ GROWN: Mapping[str, tuple[Grow, int]] = {
     "ignored_modules": (hide_modules, MOST_SET_DEVICES),
     "notification_settings": (set_notifications, MOST_SET_DEVICES),
 }
-"""How a table is made to grow, and how many rows are left of one account or target."""
+"""How to make a table grow, and how many rows remain of one account or target."""
 OTHERWISE: Mapping[str, str] = {
     "accounts": "tests/ratelimit/test_send_limits.py",
     "spent_captchas": "tests/domain/test_maintenance.py",
@@ -134,4 +134,4 @@ OTHERWISE: Mapping[str, str] = {
     "coin_refusals": "tests/domain/test_maintenance.py",
     **{bound.table: bound.test for bound in TABLE_BOUNDS if bound.test},
 }
-"""Tables whose bound another file of tests reaches."""
+"""Tables whose bound is tested in another file."""

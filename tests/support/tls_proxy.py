@@ -1,4 +1,4 @@
-"""TLS before a PostgreSQL whose build has none: what a pooler or a proxy does in its place."""
+"""TLS in front of a PostgreSQL whose build has none, as a pooler or a proxy provides it."""
 
 import asyncio
 import ssl
@@ -15,7 +15,7 @@ WAIT_SECONDS = 60
 
 
 class TlsFront:
-    """Takes TLS connections alone, and passes on what is said within."""
+    """Accept only TLS connections, and pass their content on."""
 
     def __init__(self, behind: int, context: ssl.SSLContext) -> None:
         self.port = 0
@@ -39,7 +39,7 @@ class TlsFront:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End, with every connection."""
+        """Stop, and close every connection."""
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(WAIT_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WAIT_SECONDS)

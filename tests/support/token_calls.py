@@ -18,7 +18,7 @@ WISH: dict[str, object] = {"category": "精选", "keyword": "", **PAGE}
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is right in all but its token."""
+    """A request that is valid except for its token."""
 
     path: str
     body: Body = b""
@@ -31,7 +31,7 @@ class Call:
         return f"{self.method} {self.headers.get('host', '')}{self.path}"
 
     def send(self, wire: WireClient, token: str | None, **headers: str) -> httpx.Response:
-        """Send it with a token or without one."""
+        """Send the request with a token or without one."""
         named = {**self.headers, **headers}
         return wire.request(self.method, self.path, self.body, token=token, headers=named)
 

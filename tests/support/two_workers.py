@@ -18,7 +18,7 @@ REQUESTS_OF_A_PROCESS = 2**36
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the server's data lie."""
+    """Return the data folder of the server."""
     return tmp_path / "data"
 
 
@@ -40,7 +40,7 @@ def third_process(folder: Path) -> World:
 
 
 def process_of(client: WireClient) -> int:
-    """Return the number of the process that a client's one connection leads to (wire.md 1.8)."""
+    """Return the number of the process behind a client's one connection (wire.md 1.8)."""
     return client.post("user/medal").request_id // REQUESTS_OF_A_PROCESS
 
 

@@ -1,4 +1,4 @@
-"""A folder of wheels, made of the packages that the tests run with: what an index has, offline."""
+"""A folder of wheels, made of the packages that the tests run with: an offline index."""
 
 import base64
 import hashlib
@@ -16,12 +16,12 @@ UV = Path(sys.executable).with_name("uv")
 SECONDS = 240
 _OF_AN_INSTALLER = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
 OURS = {"hupan", "hupan-client", "pytest-hupan"}
-"""What is installed from the checkout, and no wheel of an index."""
+"""Packages installed from the checkout, without a wheel in the index."""
 _OWN = ("PYTHON", "PYTEST", "VIRTUAL_ENV", "COV", "UV_", "PIP_", "XDG_")
 
 
 def closure(names: Iterable[str]) -> set[str]:
-    """Return the packages, and all that they need on this system."""
+    """Return the packages with all their dependencies on this system."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -34,7 +34,7 @@ def closure(names: Iterable[str]) -> set[str]:
 
 
 def make_wheel(package: Distribution, folder: Path) -> Path:
-    """Pack an installed package as the wheel that it came from, but for its commands."""
+    """Pack an installed package as its wheel, without its commands."""
     metadata = package.read_text("WHEEL") or ""
     tags = [line.partition(": ")[2].split("-") for line in metadata.splitlines() if "Tag: " in line]
     parts = [".".join(dict.fromkeys(part)) for part in zip(*tags, strict=True)]
@@ -58,13 +58,13 @@ def make_wheel(package: Distribution, folder: Path) -> Path:
 
 
 class Machine:
-    """A user's machine: an empty home, uv and Python, and an index that has some packages alone.
+    """A user's machine: an empty home, uv and Python, and an index with some packages only.
 
-    Nothing is asked of the network, and nothing of the checkout's environment is seen.
+    It uses neither the network nor the checkout's environment.
 
     Args:
-        folder: where all of it is.
-        packages: what the index has, with what they need.
+        folder: contains all of it.
+        packages: the content of the index, with their dependencies.
     """
 
     def __init__(self, folder: Path, packages: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class Machine:
             "UV_NO_INDEX": "1",
             "UV_FIND_LINKS": str(self.index),
             "UV_PYTHON_DOWNLOADS": "never",
-            # No UV_PYTHON: uv would install into that one, which is the machine's.
+            # Without UV_PYTHON, because uv would install into that one, which is the machine's.
             "PIP_REQUIRE_VIRTUALENV": "1",
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),
@@ -109,5 +109,5 @@ class Machine:
         return done.stdout
 
     def shell(self, script: str, folder: Path | None = None) -> str:
-        """Run the lines of a page in a shell, as a reader that copies them does."""
+        """Run the lines of a page in a shell, as a reader who copies them."""
         return self.run("sh", "-euc", script, folder=folder)

@@ -1,4 +1,4 @@
-"""Accounts, sessions, contacts and coins on a store of their own, with a standing clock."""
+"""Accounts, sessions, contacts and coins on their own store, with a clock that stands still."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Self, TypeAlias
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.crypto import KEY_BYTES, SecretBox
@@ -154,12 +156,12 @@ class World:
 
     @cached_property
     def password_hasher(self) -> PasswordHasher:
-        """A hasher of the smallest cost, started when first used."""
+        """Return a hasher of the smallest cost, started on first use."""
         return PasswordHasher(CHEAP, 1)
 
     @cached_property
     def resets(self) -> PasswordResets:
-        """Password resets by e-mail."""
+        """Return the password resets by e-mail."""
         return PasswordResets(
             self.engine,
             self.clock,
@@ -220,11 +222,11 @@ class World:
         return (await self.sessions.get(token)).session
 
     async def caller(self, token: str) -> Caller:
-        """Return the caller that a token belongs to."""
+        """Return the caller of a token."""
         return await self.sessions.get(token)
 
     async def is_signed_in(self, token: str) -> bool:
-        """Return whether a token is still valid; asking counts as use."""
+        """Return whether a token is still valid; the call counts as use."""
         try:
             await self.sessions.get(token)
         except (NotSignedIn, Banned):
@@ -240,7 +242,7 @@ class World:
         )
 
     async def code(self, address: str, purpose: CodePurpose | None = None) -> str:
-        """Issue a code to an address, by default of the purpose that the server would choose."""
+        """Issue a code for an address, by default with the purpose that the server would choose."""
         target = self.target(address)
         assert target is not None
         owner = await find_identity_owner(self.engine, target.identity_kind, target.key)
@@ -299,12 +301,16 @@ class World:
         return int((await self.row(f"SELECT count(*) FROM {table}"))[0])  # noqa: S608 - a test's own name
 
     def pass_days(self, days: float) -> None:
-        """Move the clock."""
+        """Advance the clock."""
         self.clock.time += days * DAY_SECONDS
 
     def __enter__(self) -> Self:
-        """Return itself."""
-        return self
+        """Return itself; a coroutine needs `async with`, for closing starts an event loop."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self
+        pytest.fail("write `async with open_world(…)` in a coroutine")
 
     def __exit__(self, *exc: object) -> None:
         """Close it in a new event loop."""

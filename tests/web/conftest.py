@@ -12,20 +12,20 @@ from tests.support.servers import CHEAP_HASHES, Server
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's chromium."""
+    """Yield the system's chromium."""
     with open_browser() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def shown_sandbox() -> Iterator[Server]:
-    """A sandbox whose pages are looked at."""
+    """Yield a sandbox for tests of its pages."""
     with Server("sandbox", environment=CHEAP_HASHES) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def shown_wire(shown_sandbox: Server) -> Iterator[WireClient]:
-    """A client of that sandbox."""
+    """Yield a client of that sandbox."""
     with WireClient(shown_sandbox) as client:
         yield client

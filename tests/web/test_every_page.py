@@ -1,4 +1,4 @@
-"""What every page of the sandbox meets: barriers, width, keyboard, weight (W-3 to W-5, W-11).
+"""Requirements of every page: barriers, width, keyboard, weight (W-3 to W-5, W-11).
 
 One visit serves many checks: a page is loaded once for each language and state, then shown in both
 schemes and widths.
@@ -26,9 +26,9 @@ from tests.support.servers import Server
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 MAX_BYTES, MAX_REQUESTS = 60_000, 12
-# A long list is the same row again and again.
+# A long list repeats the same row.
 FEW_ROWS = "document.querySelectorAll('[data-key]:nth-child(n + 4)').forEach((row) => row.remove())"
-# A text that is wider than its box lies under the button next to it.
+# A text wider than its box would be below the button next to it.
 COVERED = """[...document.querySelectorAll('.copyable code:not(.clip)')].some(
   (code) => code.scrollWidth > code.clientWidth + 1
 )"""
@@ -36,9 +36,9 @@ LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
 
 def look(page: Page, name: str) -> list[str]:
-    """Return what is wrong with an open page, in both widths and schemes.
+    """Return the faults of an open page, in both widths and schemes.
 
-    Colours are the same in both languages, so the dark ones are looked at in Chinese.
+    Colours are the same in both languages, so the dark ones are checked in Chinese.
     """
     faults = []
     for width in (WIDE, NARROW):
@@ -56,11 +56,11 @@ def look(page: Page, name: str) -> list[str]:
 
 
 def look_at_all(browser: Browser, url: str, paths: Sequence[str]) -> list[str]:
-    """Return what is wrong with any of these pages, in both languages."""
+    """Return the faults of any of these pages, in both languages."""
     faults = []
     for language in LANGUAGES:
         with visit(browser, url, language=language) as visitor:
-            visitor.page.route("**/changes?*", lambda route: route.abort())  # rows stay as they are
+            visitor.page.route("**/changes?*", lambda route: route.abort())  # rows stay unchanged
             for path in paths:
                 page = visitor.open(PREFIX + path)
                 expect(page.locator("html")).to_have_attribute("lang", language)
@@ -71,20 +71,20 @@ def look_at_all(browser: Browser, url: str, paths: Sequence[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def filled(shown_wire: WireClient) -> WireClient:
-    """The sandbox with something on each page."""
+    """Return the sandbox with content on each page."""
     fill(shown_wire)
     return shown_wire
 
 
 def test_empty_pages_have_no_barriers(browser: Browser, shown_sandbox: Server) -> None:
-    """Nothing is there yet: axe finds nothing, in each language, scheme and width (W-3, W-10)."""
+    """Empty pages have none for axe, in each language, scheme and width (W-3, W-10)."""
     assert look_at_all(browser, shown_sandbox.url, PAGES) == []
 
 
 def test_full_pages_have_no_barriers(
     browser: Browser, shown_sandbox: Server, filled: WireClient
 ) -> None:
-    """Rows and the longest texts: no barrier, nothing scrolls sideways at 320 px (W-3, W-5)."""
+    """Rows and the longest texts cause none, and no sideways scrolling at 320 px (W-3, W-5)."""
     listed = filled.http.get("/sandbox/requests", params={"result": "refused"}).json()
     entries = [f"/requests/{entry['id']}" for entry in listed]
     assert len(entries) == 2
@@ -92,13 +92,13 @@ def test_full_pages_have_no_barriers(
 
 
 def form_with(page: Page, action: str, name: str) -> Locator:
-    """Return the form with an action and a field to type into."""
+    """Return the form with an action and a text field."""
     field = page.locator(f"[name={name}]:not([type=hidden])")
     return page.locator(f"form[method=post][action='{PREFIX}{action}']").filter(has=field)
 
 
 def open_details(page: Page) -> None:
-    """Open everything that is folded."""
+    """Open all folded details."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
 
 
@@ -106,7 +106,7 @@ def open_details(page: Page) -> None:
 def test_refused_forms_have_no_barriers(
     browser: Browser, shown_sandbox: Server, language: Language
 ) -> None:
-    """A refusal is in text, keeps what was typed and takes the focus (W-3, W-9)."""
+    """A refusal is text, keeps the input and takes the focus (W-3, W-9)."""
     faults = []
     with visit(browser, shown_sandbox.url, language=language) as visitor:
         visitor.page.route("**/changes?*", lambda route: route.abort())
@@ -159,7 +159,7 @@ COUNT_FOCUSABLE = """(names) =>
 def test_the_keyboard_reaches_everything(
     browser: Browser, shown_sandbox: Server, filled: WireClient, path: str
 ) -> None:
-    """By Tab alone: the skip link first, then everything, each visibly and uncovered (W-4)."""
+    """Tab reaches the skip link first, then everything, each visible and uncovered (W-4)."""
     del filled
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(PREFIX + path)
@@ -186,7 +186,7 @@ def test_the_keyboard_reaches_everything(
 def test_a_page_is_light(
     browser: Browser, shown_sandbox: Server, filled: WireClient, path: str
 ) -> None:
-    """At most 60 kB and 12 requests with everything, all from this server (W-11)."""
+    """A full page has at most 60 kB and 12 requests, all from this server (W-11)."""
     del filled
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(PREFIX + path)

@@ -26,7 +26,7 @@ FORM = b"application/x-www-form-urlencoded"
 
 
 def form_request(body: bytes, content_type: bytes = FORM, piece_bytes: int = 1000) -> Request:
-    """A request with this body, in pieces."""
+    """Return a request with this body, in pieces."""
     starts = range(0, len(body), piece_bytes)
     pieces = [body[start : start + piece_bytes] for start in starts] or [b""]
 
@@ -39,7 +39,7 @@ def form_request(body: bytes, content_type: bytes = FORM, piece_bytes: int = 100
 
 
 async def test_fields_are_read() -> None:
-    """Chinese, blanks at the ends and empty values (W-7)."""
+    """Chinese, blanks at the ends and empty values are read (W-7)."""
     fields = await read_form(form_request(b"name=+%E6%B9%96+&empty=&name2=a%2Bb"))
     assert fields == {"name": "湖", "empty": "", "name2": "a+b"}
 
@@ -55,7 +55,7 @@ async def test_fields_are_read() -> None:
     ],
 )
 async def test_a_form_that_cannot_be_taken(body: bytes, content_type: bytes, status: int) -> None:
-    """Too large, too many fields, not UTF-8, not a form (W-9)."""
+    """It is too large, has too many fields, is not UTF-8, or is no form (W-9)."""
     with pytest.raises(FormRefused) as refusal:
         await read_form(form_request(body, content_type))
     assert refusal.value.http_status == status
@@ -72,7 +72,7 @@ async def test_only_tokens_of_this_process_are_taken() -> None:
 
 
 async def test_a_double_submit_acts_once() -> None:
-    """The second waits for the first and goes where it led (W-9)."""
+    """The second waits for the first and gets the same redirect (W-9)."""
     submissions, acted = Submissions(), asyncio.Event()
     count = 0
 
@@ -94,7 +94,7 @@ async def test_a_double_submit_acts_once() -> None:
 
 
 async def test_a_refused_form_may_be_sent_again() -> None:
-    """What led nowhere, and what failed, is not remembered (W-9)."""
+    """A form without a redirect, or one that failed, is not remembered (W-9)."""
     submissions = Submissions()
     token = submissions.issue()
 
@@ -114,7 +114,7 @@ async def test_a_refused_form_may_be_sent_again() -> None:
 
 
 async def test_what_is_remembered_is_bounded() -> None:
-    """Of a thousand and more forms the oldest is forgotten (W-9)."""
+    """Of more than a thousand forms the oldest is forgotten (W-9)."""
     submissions = Submissions()
 
     async def succeed() -> Response:
@@ -131,7 +131,7 @@ MULTIPART = b"multipart/form-data; boundary=b"
 
 
 def part(options: str, content: bytes) -> bytes:
-    """One part of a form with files."""
+    """Return one part of a form with files."""
     return b"--b\r\ncontent-disposition: form-data; %b\r\n\r\n%b\r\n" % (
         options.encode(),
         content,
@@ -139,12 +139,12 @@ def part(options: str, content: bytes) -> bytes:
 
 
 def file_request(*parts: bytes, end: bytes = b"--b--\r\n", piece_bytes: int = 1000) -> Request:
-    """A request with a form that has files."""
+    """Return a request with a form that has files."""
     return form_request(b"".join(parts) + end, MULTIPART, piece_bytes)
 
 
 async def test_a_file_is_read() -> None:
-    """Byte by byte, its fields before or after it; the name is as the browser sends it (K-7)."""
+    """The bytes are exact, with fields before or after; the name is the browser's (K-7)."""
     content = bytes(range(256)) + b"\r\n--"
     parts = (part('name="a"', " 湖 ".encode()), part('name="file"; filename="湖.x"', content))
     for order in (parts, parts[::-1]):
@@ -154,7 +154,7 @@ async def test_a_file_is_read() -> None:
 
 
 async def test_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of the bound is taken, one byte more is refused, and so is what never ends (K-7)."""
+    """A file at the limit is accepted; one byte more, or an endless one, is refused (K-7)."""
     monkeypatch.setattr("hupan.web.forms.MAX_DISCARDED_BYTES", 100_000)
     bound = 1_000_000
     for size, is_taken in ((bound, True), (bound + 1, False), (bound + 10_000_000, False)):
@@ -185,14 +185,14 @@ async def test_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_form_with_a_file_that_cannot_be_taken(
     request_of: Callable[[], Request],
 ) -> None:
-    """No form, no boundary, cut short, no name, too much of anything (K-7, W-9)."""
+    """It has no form, no boundary, no end, no name, or too much of anything (K-7, W-9)."""
     with pytest.raises(FormRefused) as refusal:
         await Uploads().read_form(request_of(), 1_000_000)
     assert refusal.value.http_status == 400
 
 
 async def test_few_files_are_received_at_a_time() -> None:
-    """Each takes memory; when one is done or its client is gone, another may come (K-7)."""
+    """Each needs memory; when one finishes or its client is gone, another may start (K-7)."""
     uploads = Uploads()
 
     async def never() -> dict[str, object]:
@@ -228,5 +228,5 @@ async def test_few_files_are_received_at_a_time() -> None:
     ],
 )
 def test_the_name_of_a_snapshot_comes_from_its_file(file_name: str, name: str) -> None:
-    """What no name may hold becomes a dash; nothing leads elsewhere (K-7)."""
+    """Forbidden characters become a dash, so no path leads elsewhere (K-7)."""
     assert name_from_file(file_name) == name

@@ -14,7 +14,7 @@ NEW_ACCOUNT = f"form[method=post][action='{PREFIX}/accounts']"
 
 
 def test_an_input_method_types_a_name(browser: Browser, shown_sandbox: Server) -> None:
-    """Enter that ends a composition submits nothing; full-width digits are digits (W-7)."""
+    """Enter that ends a composition does not submit; full-width digits are accepted (W-7)."""
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")
         page.locator("summary").first.click()
@@ -38,7 +38,7 @@ def test_an_input_method_types_a_name(browser: Browser, shown_sandbox: Server) -
 def test_an_account_is_created_and_used(
     browser: Browser, shown_sandbox: Server, shown_wire: WireClient, script: bool
 ) -> None:
-    """The form leads by GET to the token, which signs in, with and without script (W-2, K-2)."""
+    """The form redirects to the token, which signs in, with and without script (W-2, K-2)."""
     with visit(browser, shown_sandbox.url, script=script) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")
         page.locator("summary").first.click()
@@ -52,7 +52,7 @@ def test_an_account_is_created_and_used(
 
 
 def test_a_double_click_creates_one_account(browser: Browser, shown_sandbox: Server) -> None:
-    """Nor does going back and forward submit again (W-9)."""
+    """Going back and forward does not submit again either (W-9)."""
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")
         before = page.locator("#rows tr[data-key]").count()
@@ -67,7 +67,7 @@ def test_a_double_click_creates_one_account(browser: Browser, shown_sandbox: Ser
 
 
 def test_a_password_is_never_shown_again(browser: Browser, shown_sandbox: Server) -> None:
-    """A refused form keeps what was typed, but no secret (W-8, W-9)."""
+    """A refused form keeps the input, but no secret (W-8, W-9)."""
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")
         page.locator("summary").first.click()
@@ -85,7 +85,7 @@ def test_a_password_is_never_shown_again(browser: Browser, shown_sandbox: Server
 def test_everything_is_deleted_after_a_question(
     browser: Browser, shown_sandbox: Server, shown_wire: WireClient
 ) -> None:
-    """One link asks, one button deletes, and then the page says so (W-2, W-10)."""
+    """A link leads to the question, a button deletes, and the page confirms it (W-2, W-10)."""
     account = shown_wire.account()
     with visit(browser, shown_sandbox.url, script=False) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")

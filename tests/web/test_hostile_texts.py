@@ -1,4 +1,4 @@
-"""Sixty texts in each field that a page shows: text stays text (web.md W-12)."""
+"""Sixty hostile texts in each displayed field stay text (web.md W-12)."""
 
 import json
 from urllib.parse import quote, urlencode
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CHARACTERS_OF_A_NAME, CHARACTERS_OF_A_SEARCH, CHARACTERS_OF_A_FIELD = 32, 120, 200
 QUERIES = (("/outbox", "to"), ("/accounts", "search"))
-"""Pages that show a word of their address in a field."""
+"""Pages that show a query parameter in a field."""
 FORMS = (
     (
         "/accounts",
@@ -40,7 +40,7 @@ OTHER_FORMS = (
     ("/rules", "form:has(#json)", ["path", "method", "status", "forward", "json"]),
     ("/snapshots", "form:has(#name)", ["name"]),
 )
-"""The same in all other forms, where all texts come at once."""
+"""All other forms, which get all texts at once."""
 SUBMIT = """([form, names, value]) => {
   const element = document.querySelector(form);
   for (const name of names) element.elements[name].value = value;
@@ -51,7 +51,7 @@ READ = """([place, names]) =>
 
 
 def joined(max_characters: int) -> list[str]:
-    """Return all texts, some in a line, so that a page is loaded less often."""
+    """Return all texts, several in a line, so that a page is loaded less often."""
     lines = [""]
     for payload in PAYLOADS:
         if len(lines[-1]) + len(payload) > max_characters:
@@ -62,7 +62,7 @@ def joined(max_characters: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def attacked(shown_wire: WireClient) -> WireClient:
-    """The sandbox with an account for each text: nickname, password, ban, medal."""
+    """Return the sandbox with an account for each text: nickname, password, ban, medal."""
     for payload in PAYLOADS:
         fields = {"nickname": payload[:CHARACTERS_OF_A_NAME], "password": payload}
         shown_wire.account(**fields, banReason=payload)
@@ -72,7 +72,7 @@ def attacked(shown_wire: WireClient) -> WireClient:
 def test_accounts_show_text_as_text(
     browser: Browser, shown_sandbox: Server, attacked: WireClient
 ) -> None:
-    """Every text stands on a page as it was typed; no dialog, no report (W-12)."""
+    """Every text is displayed as typed, without a dialog or a report (W-12)."""
     del attacked
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(f"{PREFIX}/accounts")
@@ -87,7 +87,7 @@ def test_accounts_show_text_as_text(
 def test_searches_and_refused_forms_show_text_as_text(
     browser: Browser, shown_sandbox: Server
 ) -> None:
-    """What was typed stays in its field as it was typed (W-9, W-12)."""
+    """The input stays in its field as typed (W-9, W-12)."""
     assert len(set(PAYLOADS)) == 60
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.page
@@ -128,7 +128,7 @@ def test_searches_and_refused_forms_show_text_as_text(
 def test_requests_and_rules_show_text_as_text(
     browser: Browser, shown_sandbox: Server, shown_wire: WireClient
 ) -> None:
-    """In path, query, header and body of a request, in rules and faults: text is text (W-12)."""
+    """This covers path, query, header and body of a request, rules and faults (W-12)."""
     lines = joined(CHARACTERS_OF_A_FIELD)
     assert shown_wire.request("DELETE", "/sandbox/requests").is_success
     for text in lines:

@@ -15,7 +15,7 @@ OUTBOX = "/sandbox/pages/outbox"
 def test_a_code_appears_by_itself_and_one_click_copies_it(
     browser: Browser, shown_sandbox: Server, shown_wire: WireClient
 ) -> None:
-    """A new row comes without reloading, and 已复制 is said once (web.md K-2, W-1)."""
+    """A new row appears without reloading, and 已复制 is announced once (web.md K-2, W-1)."""
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(OUTBOX)
         page.evaluate("window.isTheSame = true")

@@ -1,4 +1,4 @@
-"""Headers of every answer of the pages, and the requests they accept (web.md W-1, W-13)."""
+"""Headers of every response of the pages, and the requests they accept (web.md W-1, W-13)."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ ASSET = re.compile(rf'(?:href|src)="({PAGES}/static/[^"]+)"')
 
 @pytest.fixture
 def http(sandbox: Server) -> Iterator[httpx.Client]:
-    """A visitor without cookies."""
+    """Yield an HTTP client without cookies."""
     with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
         yield client
 
@@ -45,7 +45,7 @@ def http(sandbox: Server) -> Iterator[httpx.Client]:
 def test_every_answer_has_the_headers(
     http: httpx.Client, method: str, path: str, status: int
 ) -> None:
-    """Pages, redirects, files and errors (web.md W-1)."""
+    """This covers pages, redirects, files and errors (web.md W-1)."""
     reply = http.request(method, path)
     assert reply.status_code == status
     assert reply.headers["content-security-policy"] == POLICY
@@ -64,7 +64,7 @@ def test_every_answer_has_the_headers(
 def test_every_answer_of_a_route_has_the_headers(
     http: httpx.Client, method: str, path: str, status: int
 ) -> None:
-    """Also where there is no such route or method, which is said in one language (web.md W-1)."""
+    """A missing route or method has them too, with a message in one language (web.md W-1)."""
     reply = http.request(method, path, headers={"accept-language": "en"})
     assert reply.status_code == status
     assert reply.headers["content-security-policy"].startswith("default-src 'none'")
@@ -75,7 +75,7 @@ def test_every_answer_of_a_route_has_the_headers(
 
 
 def test_files_are_kept_under_their_hash(http: httpx.Client) -> None:
-    """A file is kept for good by the name of its content, and not by another (web.md W-11)."""
+    """A file is cached for ever under its hash, and under no other name (web.md W-11)."""
     files = ASSET.findall(http.get(f"{PAGES}/outbox").text)
     assert len(files) >= 3
     for path in files:
@@ -100,7 +100,7 @@ def test_files_are_kept_under_their_hash(http: httpx.Client) -> None:
     ],
 )
 def test_the_language_of_a_page(http: httpx.Client, headers: dict[str, str], language: str) -> None:
-    """By cookie, else by Accept-Language, else Chinese (web.md W-6)."""
+    """The cookie decides, else Accept-Language, else Chinese (web.md W-6)."""
     reply = http.get(f"{PAGES}/outbox", headers=headers)
     assert f'<html lang="{language}"' in reply.text
     assert reply.headers["vary"] == "accept-language, cookie"
@@ -115,7 +115,7 @@ def test_a_link_sets_the_language(http: httpx.Client) -> None:
 
 
 def test_pages_of_other_sites_see_nothing(http: httpx.Client) -> None:
-    """A link from elsewhere opens a page; nothing else from elsewhere gets through (W-13)."""
+    """A link from another site opens a page; all other requests are refused (W-13)."""
     for path in ("/", f"{PAGES}/outbox"):
         assert http.get(path, headers=LINK).status_code < 400
         assert http.get(path, headers=ELSEWHERE).status_code == 403
@@ -150,7 +150,7 @@ def test_a_form_of_another_site_does_nothing(http: httpx.Client, headers: dict[s
 
 
 def test_a_form_of_a_page_is_taken_by_its_token(http: httpx.Client) -> None:
-    """A browser names no origin, and to plain http beyond loopback no site either (W-13)."""
+    """Browsers may send no origin, and over plain http beyond loopback no site either (W-13)."""
     for headers in ({"origin": "null"}, {"origin": "null", "sec-fetch-site": "same-origin"}):
         token = TOKEN.findall(http.get(f"{PAGES}/clock").text)[0]
         reply = http.post(f"{PAGES}/clock", data={"form": token, "amount": "0"}, headers=headers)
@@ -159,7 +159,7 @@ def test_a_form_of_a_page_is_taken_by_its_token(http: httpx.Client) -> None:
 
 
 def test_a_refusal_carries_headers_too(http: httpx.Client) -> None:
-    """The routes and the refusal of a strange host are not kept, framed or sniffed (web.md W-1)."""
+    """The routes and the refusal of a foreign host are not cached, framed or sniffed (W-1)."""
     for reply in (
         http.get(f"{PAGES}/outbox", headers={"host": "evil.example"}),
         http.get("/sandbox/outbox"),
@@ -173,7 +173,7 @@ def test_a_refusal_carries_headers_too(http: httpx.Client) -> None:
 
 @pytest.mark.slow
 def test_a_server_has_no_pages() -> None:
-    """In `hupan serve` nothing of the sandbox exists (design 8)."""
+    """`hupan serve` has nothing of the sandbox (design 8)."""
     with Server("serve") as server, WireClient(server) as client:
         for path in ("/", f"{PAGES}/outbox", f"{PAGES}/changes", "/sandbox/outbox"):
             reply = client.http.get(path)
@@ -182,7 +182,7 @@ def test_a_server_has_no_pages() -> None:
 
 
 def test_streams_are_bounded(http: httpx.Client) -> None:
-    """The thirty-third stream is refused, and a closed one makes room (web.md W-1)."""
+    """The thirty-third stream is refused, and a closed one frees its place (web.md W-1)."""
     streams = [http.stream("GET", f"{PAGES}/changes") for _ in range(32)]
     replies = [stream.__enter__() for stream in streams]
     try:
@@ -201,14 +201,14 @@ def test_streams_are_bounded(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("answer", ["{", "[" * 5000 + "]" * 5000, "9" * 5000, '"\\ud800"'])
 def test_an_answer_that_is_no_json_is_refused(http: httpx.Client, answer: str) -> None:
-    """The form is shown again for any text that is no JSON (web.md W-9)."""
+    """The form is shown again for any text that is not JSON (web.md W-9)."""
     token = TOKEN.findall(http.get(f"{PAGES}/rules").text)[0]
     fields = {"form": token, "path": "/v1/none", "json": answer}
     assert http.post(f"{PAGES}/rules", data=fields).status_code == 400
 
 
 def test_an_open_page_learns_of_other_rules(http: httpx.Client) -> None:
-    """As many as before, and none has answered yet (K-2)."""
+    """The page reloads even if the number of rules is the same and none was used (K-2)."""
     seen = set()
     for path in ("/v1/one", "/v1/other"):
         http.put("/sandbox/rules", json=[{"path": path, "json": 1}])

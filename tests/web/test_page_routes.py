@@ -30,7 +30,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
 def page_routes() -> list[tuple[str, str]]:
-    """Method and path of each route that the pages declare."""
+    """Return method and path of each route that the pages declare."""
     tree = ast.parse((SOURCE / "web/sandbox/app.py").read_text("utf-8"))
     found = []
     for node in ast.walk(tree):
@@ -42,7 +42,7 @@ def page_routes() -> list[tuple[str, str]]:
 
 
 def sandbox_paths() -> list[str]:
-    """Each path below `/sandbox` that a route is declared for."""
+    """Return each path below `/sandbox` that has a route."""
     files = [*(SOURCE / "sandbox").glob("*.py"), SOURCE / "sandbox_tools.py"]
     texts = [file.read_text("utf-8") for file in files]
     found = {path for text in texts for path in re.findall(r'"(/sandbox/[^"*]+)"', text)}
@@ -50,14 +50,14 @@ def sandbox_paths() -> list[str]:
 
 
 def headers_of(http: httpx.Client, method: str, url: str) -> httpx.Headers:
-    """Headers of an answer, which may have no end."""
+    """Return the headers of a response, which may be endless."""
     with http.stream(method, url) as reply:
         return reply.headers
 
 
 @pytest.mark.slow
 def test_every_route_has_the_headers(own_wire: WireClient) -> None:
-    """Each page, form and route, with every method; the form too large, too (web.md W-1)."""
+    """Each page, form and route has them, with every method, even a form too large (web.md W-1)."""
     declared = page_routes()
     assert {entry.path for entry in NAVIGATION} <= {path for _, path in declared}
     assert len(declared) >= 20
@@ -87,7 +87,7 @@ def test_every_route_has_the_headers(own_wire: WireClient) -> None:
 async def test_an_accident_has_the_headers_and_an_id(
     error: Exception, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What fails is a page with its number, which the log has, too (web.md W-1, W-10)."""
+    """An internal error is a page with its number, which the log has, too (web.md W-1, W-10)."""
 
     async def fail(_request: Request, _form: FormState) -> Response:
         raise error
@@ -141,7 +141,7 @@ ACT = re.compile(r'name="act" value="([^"]*)"')
 
 @pytest.mark.slow
 def test_every_button_has_a_route(own_wire: WireClient) -> None:
-    """What a page can do a program can do, by the route next to the form (K-2)."""
+    """A script can do what a page can, by the route next to the form (K-2)."""
     fill(own_wire)
     own_wire.request("POST", "/sandbox/clock", {"freeze": True})
     found = set()

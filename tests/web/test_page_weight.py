@@ -1,4 +1,4 @@
-"""The weight of pages that show what clients sent, at its longest (web.md W-11)."""
+"""The maximum weight of pages that show clients' data (web.md W-11)."""
 
 import json
 
@@ -13,7 +13,7 @@ MAX_PAGE_BYTES = 60_000 - sum(map(len, load_assets(PAGES).contents.values()))
 
 
 def open_page(wire: WireClient, path: str) -> str:
-    """A page, which is light enough."""
+    """Open a page and check its weight."""
     reply = wire.http.get(PAGES + path, headers={"accept-language": "en"})
     assert reply.status_code == 200
     assert len(reply.content) <= MAX_PAGE_BYTES
@@ -30,7 +30,7 @@ def open_page(wire: WireClient, path: str) -> str:
     ],
 )
 def test_a_request_is_light_at_its_longest(own_wire: WireClient, body: str) -> None:
-    """What is left out is in the route, and the page says so (W-11)."""
+    """The page omits data that the route has, and says so (W-11)."""
     headers = {f"x-{number}": "<" * 200 for number in range(20)}
     sent = {**headers, "content-type": "application/json"}
     own_wire.http.post("/v1/user/email-login", content=body.encode(), headers=sent)
@@ -42,7 +42,7 @@ def test_a_request_is_light_at_its_longest(own_wire: WireClient, body: str) -> N
 
 
 def test_lists_are_light_with_long_paths(own_wire: WireClient) -> None:
-    """A long path is cut, and its rule is written by hand (W-11)."""
+    """A long path is cut, and its rule must be typed (W-11)."""
     for number in range(25):
         own_wire.http.post(f"/v1/none/{'%3C' * 600}{number}")
         own_wire.http.post(f"/v1/{'%E6%B9%96' * 60}{number}")
@@ -50,7 +50,7 @@ def test_lists_are_light_with_long_paths(own_wire: WireClient) -> None:
 
 
 def test_a_long_name_comes_back_once(own_wire: WireClient) -> None:
-    """The path of each of a thousand fields would hold it again (K-3)."""
+    """The paths of a thousand fields do not repeat it (K-3)."""
     body = json.dumps({"k" * 100_000: dict.fromkeys(map(str, range(1000)), 1)})
     own_wire.http.post("/v1/none", content=body, headers={"content-type": "application/json"})
     reply = own_wire.http.get("/sandbox/requests")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_engine
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "Pacific/Kiritimati"])
 def test_what_no_date_can_name_is_shown_as_the_last_day(zone: str) -> None:
-    """A clock at its end has bans and VIP that end after the year 9999 (K-6, W-6)."""
+    """With the clock at its end, bans and VIP end after the year 9999 (K-6, W-6)."""
     times = Times(ZoneInfo(zone), MAX_TIME)
     for shown in (times.absolute, times.machine, times.field):
         assert shown(MAX_TIME + 36_500 * 86_400) == shown(MAX_TIME + 73_000 * 86_400)

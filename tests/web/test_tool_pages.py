@@ -1,4 +1,4 @@
-"""Requests, answers, clock, faults and snapshots by hand, with and without script (K-2, W-2)."""
+"""Pages of requests, answers, clock, faults and snapshots, with and without script (K-2, W-2)."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 def visitor(
     request: pytest.FixtureRequest, browser: Browser, shown_sandbox: Server, shown_wire: WireClient
 ) -> Iterator[Visit]:
-    """A visitor of an empty sandbox."""
+    """Yield a visitor of an empty sandbox."""
     assert shown_wire.request("POST", "/sandbox/reset").is_success
     with visit(browser, shown_sandbox.url, script=request.param) as visitor:
         yield visitor
@@ -31,7 +31,7 @@ def rows(page: Page) -> list[str]:
 
 
 def test_a_refused_request_is_explained(visitor: Visit, shown_wire: WireClient) -> None:
-    """The field is marked at its place, and a command sends the same bytes again (K-3)."""
+    """The field is marked, and a command sends the same bytes again (K-3)."""
     shown_wire.request("POST", "/v1/user/email-login", {"email": "a@example.com", "pasword": 1})
     page = visitor.open(f"{PREFIX}/requests?result=refused")
     page.get_by_role("link", name="/v1/user/email-login").click()
@@ -63,7 +63,7 @@ def test_an_unserved_path_gets_an_answer(visitor: Visit, shown_wire: WireClient)
 
 
 def test_the_clock_is_frozen_and_moved(visitor: Visit, shown_wire: WireClient) -> None:
-    """A code is pending; the clock goes to its end, and every page says that it is frozen (K-6)."""
+    """A code is pending; the clock moves to its end, and every page says it is frozen (K-6)."""
     shown_wire.sms_code(shown_wire.fresh_phone())
     page = visitor.open(f"{PREFIX}/clock")
     page.get_by_role("button", name="冻结时钟").click()
@@ -85,7 +85,7 @@ def test_the_clock_is_frozen_and_moved(visitor: Visit, shown_wire: WireClient) -
 
 
 def test_a_fault_is_added_and_removed(visitor: Visit, shown_wire: WireClient) -> None:
-    """The rule is the route's, with its hits; every page says how many there are (K-5)."""
+    """The page shows the route's rule and its hits; every page shows the number of rules (K-5)."""
     page = visitor.open(f"{PREFIX}/faults")
     page.locator("[name=path]").fill("/v1/user/*")
     page.locator("[name=httpStatus]").fill("503")
@@ -104,7 +104,7 @@ def test_a_fault_is_added_and_removed(visitor: Visit, shown_wire: WireClient) ->
 def test_a_snapshot_brings_the_state_back(
     visitor: Visit, shown_wire: WireClient, tmp_path: Path
 ) -> None:
-    """Saved, restored, taken along, deleted and uploaded again by hand (K-7)."""
+    """It is saved, restored, downloaded, deleted and uploaded again (K-7)."""
     kept = shown_wire.account()
     page = visitor.open(f"{PREFIX}/snapshots")
     page.locator("[name=name]:visible").fill("start")
@@ -140,7 +140,7 @@ def test_a_snapshot_brings_the_state_back(
 
 
 def test_a_file_that_is_no_snapshot_is_refused(visitor: Visit, tmp_path: Path) -> None:
-    """Foreign, without a usable name, with a wrong one, too large: a sentence (K-7, W-9)."""
+    """A foreign file, one with a bad name and a large one each get a sentence (K-7, W-9)."""
     page = visitor.open(f"{PREFIX}/snapshots")
     form = page.locator("form[enctype]")
     for name, typed, size, field, sentence in (
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_snapshot_is_refused(visitor: Visit, tmp_path: Path) -
 def test_requests_appear_by_themselves(
     browser: Browser, shown_sandbox: Server, shown_wire: WireClient
 ) -> None:
-    """A new row comes without reloading (K-2)."""
+    """A new row appears without reloading (K-2)."""
     with visit(browser, shown_sandbox.url) as visitor:
         page = visitor.open(f"{PREFIX}/requests")
         page.evaluate("window.isTheSame = true")
@@ -176,7 +176,7 @@ def test_requests_appear_by_themselves(
 
 
 def test_an_open_page_holds_up_no_stop(browser: Browser) -> None:
-    """A server with an open page ends at once, and without an error (K-2)."""
+    """A server with an open page stops at once, and without an error (K-2)."""
     with Server("sandbox") as server, visit(browser, server.url) as visitor:
         with visitor.page.expect_response("**/changes?*"):
             visitor.open(f"{PREFIX}/outbox")

@@ -32,7 +32,7 @@ def board(engine: EngineName) -> Iterator[WireClient]:
 
 
 def adverts(wire: WireClient, token: str, body: bytes = b"") -> dict[str, object]:
-    """Return what is to be shown."""
+    """Return the advertisement of a response."""
     data = data_of(reply_to(wire, ADVERTS, body, token=token), *SHAPE)
     check_shape(data, SHAPE)
     return data
@@ -40,7 +40,7 @@ def adverts(wire: WireClient, token: str, body: bytes = b"") -> dict[str, object
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"extra": [1]}'])
 def test_shape(wire: WireClient, body: bytes) -> None:
-    """Two texts, a height and a switch; where nothing is set up it is 0 (wire.md 4)."""
+    """The response has two texts, a height and a switch; the switch is 0 by default (wire.md 4)."""
     assert adverts(wire, wire.account().token, body)["isShow"] == 0
 
 
@@ -53,7 +53,7 @@ def test_returns_what_is_set(board: WireClient) -> None:
 
 @pytest.mark.slow
 def test_vip_is_shown_none(board: WireClient) -> None:
-    """For VIP isShow is 0, with all keys (wire.md 4)."""
+    """VIP accounts get isShow 0, with all keys (wire.md 4)."""
     assert adverts(board, board.account(vipDays=3).token)["isShow"] == 0
 
 
@@ -89,7 +89,7 @@ def advertising(engine: EngineName) -> Iterator[WireClient]:
 
 
 def test_a_server_without_adverts_shows_none(wire: WireClient) -> None:
-    """By default there are none, and every key is there."""
+    """By default it is off, and every key exists."""
     reply = wire.request("POST", PATH, token=wire.account().token)
     assert reply.content == (
         b'{"code":1,"data":{"androidCodeId":"","bottomHeight":0,"iosCodeId":"","isShow":0},'
@@ -99,21 +99,21 @@ def test_a_server_without_adverts_shows_none(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_the_settings_say_what_is_shown(advertising: WireClient) -> None:
-    """To everybody without VIP."""
+    """All accounts without VIP see the configured one."""
     token = advertising.account().token
     assert advertising.request("POST", PATH, token=token).content == (GOLDEN % 1).encode()
 
 
 @pytest.mark.slow
 def test_vip_sees_none(advertising: WireClient) -> None:
-    """As long as it lasts (wire.md 4)."""
+    """Accounts with VIP see none, until it ends (wire.md 4)."""
     token = advertising.account(vipDays=1).token
     assert advertising.request("POST", PATH, token=token).content == (GOLDEN % 0).encode()
 
 
 @pytest.mark.slow
 def test_needs_a_session(advertising: WireClient) -> None:
-    """It needs a session."""
+    """A session is required."""
     for token in (None, "0" * 36):
         reply = advertising.request("POST", PATH, token=token)
         assert reply.content == '{"code":-101,"msg":"未登录"}'.encode()

@@ -35,7 +35,7 @@ OPTIONAL = {
 }
 WRONG_TYPES: list[object] = [5, 13_900_000_000, 10**30, -1, 1.5, True, [], ["1"], {}, {"a": "b"}]
 ALL_REQUIRED = [(path, field) for path, fields in REQUIRED.items() for field in fields]
-# What a sign-in keeps, and what is compared.
+# The stored fields of a sign-in, and the compared ones.
 KEPT = [
     *ALL_REQUIRED,
     *((path, field) for path in (BY_CODE, BY_PASSWORD) for field in ("deviceId", "platform")),
@@ -44,7 +44,7 @@ ALL_FIELDS = ALL_REQUIRED + [(path, field) for path, fields in OPTIONAL.items() 
 
 
 def whole_body(wire: WireClient, path: str) -> dict[str, object]:
-    """Return a body in which every field is right in form."""
+    """Return a body in which every field is well-formed."""
     bodies: dict[str, dict[str, object]] = {
         SMS: {"mobile": wire.fresh_phone(), "platform": "web"},
         EMAIL: {"email": wire.fresh_email(), "typ": ""},
@@ -88,7 +88,7 @@ def test_wrong_type_is_named(wire: WireClient, subtests: pytest.Subtests) -> Non
 )
 @pytest.mark.parametrize("length", [1025, 20_000])
 def test_too_long_is_named(wire: WireClient, path: str, field: str, length: int) -> None:
-    """A text beyond its limit is named; deviceId holds 1,024 (wire.md 5, security T8)."""
+    """A text beyond its limit is named; deviceId has up to 1,024 (wire.md 5, security T8)."""
     body = {**whole_body(wire, path), field: "1" * length}
     assert refused_field(wire.post(path, body)) == field
 
@@ -103,7 +103,7 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_what_is_no_number_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""
+    """A phone number is `1` and ten ASCII digits (wire.md 5, security I7)."""
     for mobile in [
         "",
         "1",
@@ -139,7 +139,7 @@ def test_what_is_no_number_is_named(wire: WireClient, subtests: pytest.Subtests)
 @pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), KEPT)
 def test_nul_breaks_nothing(wire: WireClient, path: str, field: str) -> None:
-    """NUL in a text is a refusal like another, never an accident (security U5)."""
+    """NUL in a text is an ordinary refusal, never a server error (security U5)."""
     for value in ("\x00", "a\x00b", "1390000\x00000", "\x00" * 100):
         assert_refused(wire.post(path, {**whole_body(wire, path), field: value}))
 
@@ -147,7 +147,7 @@ def test_nul_breaks_nothing(wire: WireClient, path: str, field: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", sorted(REQUIRED))
 def test_names_are_exact(wire: WireClient, path: str) -> None:
-    """A key in another case is another key (wire.md 2)."""
+    """Keys are case-sensitive (wire.md 2)."""
     first = REQUIRED[path][0]
     body = {key.upper(): value for key, value in whole_body(wire, path).items()}
     answer = wire.post(path, body)
@@ -174,7 +174,7 @@ NULLS = ["null", " null", "\n\tnull "]
 
 
 def whole(form: type[Struct]) -> dict[str, object]:
-    """Return a body with each field that must be there, and nothing that fits its rules."""
+    """Return a body with each required field and placeholder values."""
     shapes = msgspec.json.schema_components([form])[1][form.__name__]["properties"]
     names = [field.encode_name for field in msgspec.structs.fields(form) if field.required]
     return {name: "1" if shapes[name].get("type") == "string" else 1 for name in names}
@@ -182,7 +182,7 @@ def whole(form: type[Struct]) -> dict[str, object]:
 
 @pytest.mark.one_engine
 def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
-    """`null` reads like absence in each optional field of each endpoint, next to other fields."""
+    """`null` equals absence in each optional field of each endpoint, next to other fields."""
     for null in NULLS:
         for form, field in OPTIONAL_FIELDS:
             with subtests.test(null=null, form=form, field=field):
@@ -195,7 +195,7 @@ def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_required_null_is_named(subtests: pytest.Subtests) -> None:
-    """`null` in a required field is refused, also next to optional fields that are null."""
+    """`null` in a required field is refused, even next to optional nulls."""
     for form in FORMS.values():
         with subtests.test(form=form):
             nulls = dict.fromkeys(
@@ -210,7 +210,7 @@ def test_required_null_is_named(subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_null_in_the_json_form(subtests: pytest.Subtests) -> None:
-    """A protobuf request as JSON: each field may be missing, so each may be null (wire.md 1.3)."""
+    """In the JSON form of a protobuf request each field may be missing or null (wire.md 1.3)."""
     for request_form, response_form, name in MESSAGES:
         with subtests.test(request_form=request_form, response_form=response_form, name=name):
             codec = ProtobufJsonCodec(request_form, response_form)
@@ -218,7 +218,7 @@ def test_null_in_the_json_form(subtests: pytest.Subtests) -> None:
 
 
 def test_nulls_change_nothing(wire: WireClient) -> None:
-    """Nulls of save-user-data leave what was saved; of a sign-in they say nothing."""
+    """Nulls in save-user-data keep saved values; in a sign-in they are ignored."""
     token = wire.signed_in(wire.fresh_phone(), deviceId=None, platform=None)
     saved = {"introduction": "湖畔", "gender": 1}
     assert reply_to(wire, "user/save-user-data", saved, token=token) == SUCCESS
@@ -237,7 +237,7 @@ def test_null_next_to_a_wrong_field_names_the_wrong_one(wire: WireClient) -> Non
 
 @pytest.mark.one_engine
 def test_null_at_the_sandbox(wire: WireClient) -> None:
-    """An account to order takes null for each field."""
+    """The sandbox's account route accepts null for each field."""
     names = ["phone", "email", "password", "nickname", "coins", "vipDays", "medals", "banDays"]
     names += ["banReason", "invitedBy", "deviceId", "platform"]
     assert wire.account(**dict.fromkeys(names)).id

@@ -1,4 +1,4 @@
-"""Bodies that are no JSON object (security I3-I5): refused alike, and the server lives on."""
+"""Bodies that are no JSON object (security I3-I5) get one refusal, and the server survives."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def post(wire: WireClient, path: str, body: bytes) -> Answer:
 
 
 def test_every_parser_error_is_one_code(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """What the parser refuses gets one and the same code (security I3)."""
+    """Every parser error gets the same code (security I3)."""
     for body in BROKEN:
         with subtests.test(body=body):
             for path in PATHS:
@@ -90,7 +90,7 @@ def test_every_parser_error_is_one_code(wire: WireClient, subtests: pytest.Subte
 
 
 def test_only_one_object_in_utf8(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """Other encodings, halves of characters and other values than an object are refused (I3)."""
+    """Other encodings, half characters and values other than an object are refused (I3)."""
     for body in BAD_TEXT + NOT_AN_OBJECT:
         with subtests.test(body=body):
             for path in PATHS:
@@ -98,7 +98,7 @@ def test_only_one_object_in_utf8(wire: WireClient, subtests: pytest.Subtests) ->
 
 
 def test_odd_numbers_break_nothing(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """Numbers that no machine word holds are a refusal, never an accident (security I5)."""
+    """Numbers that exceed a machine word are refused, without a server error (security I5)."""
     for number in NUMBERS:
         for path in PATHS:
             with subtests.test(number=number, path=path):
@@ -107,7 +107,7 @@ def test_odd_numbers_break_nothing(wire: WireClient, subtests: pytest.Subtests) 
 
 
 def nests() -> dict[str, bytes]:
-    """Return deep nests of 10 KB and 60 KB, open and closed."""
+    """Return nesting of 10 KB and 60 KB, open and closed."""
     found = {}
     for size in (10_000, 60_000):
         found[f"open arrays {size}"] = b"[" * size
@@ -124,7 +124,7 @@ def nests() -> dict[str, bytes]:
 
 
 def test_deep_nests_break_nothing(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """A deep nest is refused and the process lives (security I4)."""
+    """Deep nesting is refused and the process survives (security I4)."""
     for name in nests():
         with subtests.test(name=name):
             for path in PATHS:
@@ -144,7 +144,7 @@ def test_deep_nests_in_a_logout(wire: WireClient, subtests: pytest.Subtests) -> 
 
 @pytest.mark.parametrize(("depth", "fits"), [(2, True), (10, True), (40, False), (500, False)])
 def test_depth_of_unknown_keys(wire: WireClient, depth: int, *, fits: bool) -> None:
-    """Unknown keys are ignored down to a depth, and 16 is the limit (wire.md 1.4, I3)."""
+    """Unknown keys are ignored up to the depth limit of 16 (wire.md 1.4, I3)."""
     phone = wire.fresh_phone()
     nest = "[" * depth + "]" * depth
     code = wire.sms_code(phone)
@@ -163,7 +163,7 @@ def test_brackets_in_a_text_are_no_depth(wire: WireClient) -> None:
 
 
 def test_first_of_two_keys_never_wins(wire: WireClient) -> None:
-    """Of a key that stands twice the last counts, or the body is refused (security I3)."""
+    """The last of two equal keys counts, or the body is refused (security I3)."""
     first, last = wire.fresh_phone(), wire.fresh_phone()
     codes = wire.sms_code(first), wire.sms_code(last)
     body = (
@@ -180,7 +180,7 @@ def test_first_of_two_keys_never_wins(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
 def test_bodies_are_never_inflated(wire: WireClient, encoding: str) -> None:
-    """A compressed body is not inflated, so it is no JSON (security I1)."""
+    """A compressed body is not inflated, so it is not JSON (security I1)."""
     phone = wire.fresh_phone()
     plain = json.dumps({"mobile": phone, "captcha": wire.sms_code(phone)}).encode()
     packed = zlib.compress(plain) if encoding == "deflate" else gzip.compress(plain)
@@ -189,7 +189,7 @@ def test_bodies_are_never_inflated(wire: WireClient, encoding: str) -> None:
 
 
 def test_escaped_text_is_text(wire: WireClient) -> None:
-    """Escapes, pairs of surrogates included, are read as the text that they stand for (I3)."""
+    """Escapes, including surrogate pairs, are decoded (I3)."""
     phone = wire.fresh_phone()
     escaped = "".join(f"\\u{ord(digit):04x}" for digit in phone)
     code = wire.sms_code(phone)

@@ -1,6 +1,6 @@
-"""What a banned account meets (wire.md 2 code 7100, security E3).
+"""Refusals of a banned account (wire.md 2 code 7100, security E3).
 
-A banned account at every door (wire.md 2: 7100, security E3, T6).
+A banned account at every endpoint (wire.md 2: 7100, security E3, T6).
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.support.stores import STORES, EngineName
 from tests.support.token_calls import CALLS, Call
 
 BANNED = "因违反相关规定，该用户被封禁"
-# Code 7100 and those words in UTF-8, after the request's id.
+# Code 7100 and this message in UTF-8, after the request's id.
 BANNED_TAIL = bytes.fromhex(
     "10 bc37 1a2a e59ba0e8bf9de58f8de79bb8e585b3e8a784e5ae9a"
     "efbc8c e8afa5e794a8e688b7e8a2abe5b081e7a681"
@@ -33,7 +33,7 @@ CENTURY_SECONDS = 100 * 366 * 86_400
 
 
 @pytest.fixture(scope="module")
-def bench(engine: EngineName) -> Iterator[WireClient]:
+def ban_wire(engine: EngineName) -> Iterator[WireClient]:
     """Yield a sandbox for this file alone."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
@@ -41,27 +41,27 @@ def bench(engine: EngineName) -> Iterator[WireClient]:
 
 
 @pytest.fixture(scope="module")
-def banned(bench: WireClient) -> list[Member]:
+def banned(ban_wire: WireClient) -> list[Member]:
     """Return the accounts of the pack `banned`."""
-    members = seed(bench, "banned", 5)
+    members = seed(ban_wire, "banned", 5)
     assert members
     return members
 
 
-def test_get_user(bench: WireClient, banned: list[Member]) -> None:
-    """A banned account is 7100 without data, to the byte, for everybody (wire.md 1.6, 2)."""
+def test_get_user(ban_wire: WireClient, banned: list[Member]) -> None:
+    """A banned account is 7100 without data, byte for byte, for all viewers (wire.md 1.6, 2)."""
     for member in banned:
-        for token in ("any", bench.account().token):
-            answer = bench.get_user(member.id, token=token)
+        for token in ("any", ban_wire.account().token):
+            answer = ban_wire.get_user(member.id, token=token)
             status = b"\x08" + pb.varint(answer.request_id) + BANNED_TAIL
             assert answer.body == b"\x0a" + pb.varint(len(status)) + status
 
 
-def test_get_user_in_the_json_form(bench: WireClient, banned: list[Member]) -> None:
+def test_get_user_in_the_json_form(ban_wire: WireClient, banned: list[Member]) -> None:
     """The JSON form refuses with the same code, without data (wire.md 1.3)."""
     headers = {"content-type": "application/json"}
     for member in banned:
-        reply = bench.request(
+        reply = ban_wire.request(
             "POST", "/v1/user/get-user", {"id": member.id}, token="any", headers=headers
         )
         value = reply.json()
@@ -71,79 +71,79 @@ def test_get_user_in_the_json_form(bench: WireClient, banned: list[Member]) -> N
 
 @pytest.mark.slow
 @pytest.mark.one_engine
-def test_token(bench: WireClient, banned: list[Member], subtests: pytest.Subtests) -> None:
+def test_token(ban_wire: WireClient, banned: list[Member], subtests: pytest.Subtests) -> None:
     """A token of a banned account is 7100 in the endpoint's own form (wire.md 1.7, 2)."""
     for call in CALLS:
         with subtests.test(call=call):
             for member in banned:
-                reply = call.send(bench, member.token)
+                reply = call.send(ban_wire, member.token)
                 answer = read_answer(reply.status_code, reply.headers, reply.content)
                 assert (answer.form, answer.code, answer.msg) == (call.form, 7100, BANNED)
                 if call.form == "json":
                     assert reply.json() == REFUSED
 
 
-def test_sign_in_by_code(bench: WireClient, banned: list[Member]) -> None:
-    """The right code answers that the account is banned, without a token (wire.md 2)."""
+def test_sign_in_by_code(ban_wire: WireClient, banned: list[Member]) -> None:
+    """The right code gets the ban, without a token (wire.md 2)."""
     for member in banned:
-        code = PHONE.code(bench, member.phone)
-        answer = bench.sign_in(member.phone, code)
+        code = PHONE.code(ban_wire, member.phone)
+        answer = ban_wire.sign_in(member.phone, code)
         assert (answer.code, answer.msg, answer.data) == (7100, BANNED, None)
 
 
-def test_sign_in_by_password(bench: WireClient, banned: list[Member]) -> None:
-    """The right password answers that the account is banned (wire.md 2)."""
+def test_sign_in_by_password(ban_wire: WireClient, banned: list[Member]) -> None:
+    """The right password gets the ban (wire.md 2)."""
     for member in banned:
-        answer = bench.email_login(member.email, member.password)
+        answer = ban_wire.email_login(member.email, member.password)
         assert (answer.code, answer.msg, answer.data) == (7100, BANNED, None)
 
 
 @pytest.mark.slow
-def test_wrong_secrets_reveal_nothing(bench: WireClient, banned: list[Member]) -> None:
+def test_wrong_secrets_reveal_nothing(ban_wire: WireClient, banned: list[Member]) -> None:
     """With a wrong secret a banned account looks like any other (security E3)."""
-    free = bench.fresh_phone()
-    stranger = bench.email_login(bench.fresh_email(), "wrong password 1").body
-    wrong = bench.sign_in(free, bench.wrong_code(PHONE.code(bench, free))).body
+    free = ban_wire.fresh_phone()
+    stranger = ban_wire.email_login(ban_wire.fresh_email(), "wrong password 1").body
+    wrong = ban_wire.sign_in(free, ban_wire.wrong_code(PHONE.code(ban_wire, free))).body
     for member in banned:
-        assert bench.email_login(member.email, "wrong password 1").body == stranger
-        code = bench.wrong_code(PHONE.code(bench, member.phone))
-        assert bench.sign_in(member.phone, code).body == wrong
+        assert ban_wire.email_login(member.email, "wrong password 1").body == stranger
+        code = ban_wire.wrong_code(PHONE.code(ban_wire, member.phone))
+        assert ban_wire.sign_in(member.phone, code).body == wrong
 
 
-def test_asking_for_codes_reveals_nothing(bench: WireClient, banned: list[Member]) -> None:
-    """A request for a code is answered as for any other target (security E1)."""
+def test_asking_for_codes_reveals_nothing(ban_wire: WireClient, banned: list[Member]) -> None:
+    """A request for a code gets the same response as for any other target (security E1)."""
     for member in banned:
         assert (
-            PHONE.request_code(bench, member.phone).body
-            == PHONE.request_code(bench, bench.fresh_phone()).body
+            PHONE.request_code(ban_wire, member.phone).body
+            == PHONE.request_code(ban_wire, ban_wire.fresh_phone()).body
         )
         assert (
-            EMAIL.request_code(bench, member.email).body
-            == EMAIL.request_code(bench, bench.fresh_email()).body
+            EMAIL.request_code(ban_wire, member.email).body
+            == EMAIL.request_code(ban_wire, ban_wire.fresh_email()).body
         )
 
 
 @pytest.mark.slow
-def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> None:
-    """No new password brings a banned account back (wire.md 2)."""
+def test_a_reset_does_not_open_it(ban_wire: WireClient, banned: list[Member]) -> None:
+    """A new password does not unban an account (wire.md 2)."""
     for member in banned:
-        forget(bench, member.email, EMAIL.code(bench, member.email), "a new and long one 3")
+        forget(ban_wire, member.email, EMAIL.code(ban_wire, member.email), "a new and long one 3")
         for password in (member.password, "a new and long one 3"):
-            assert bench.email_login(member.email, password).code > 1
+            assert ban_wire.email_login(member.email, password).code > 1
 
 
 @pytest.mark.slow
-def test_its_number_stays_taken(bench: WireClient, banned: list[Member]) -> None:
+def test_its_number_stays_taken(ban_wire: WireClient, banned: list[Member]) -> None:
     """No other account can bind the number or the address of a banned account (security A3)."""
     for member in banned:
-        late = bench.account()
+        late = ban_wire.account()
         for way, target in ((PHONE, member.phone), (EMAIL, member.email)):
-            assert_refused(way.bind(bench, late.token, target, way.code(bench, target)))
-            assert way.bound(bench, late.token) == ""
+            assert_refused(way.bind(ban_wire, late.token, target, way.code(ban_wire, target)))
+            assert way.bound(ban_wire, late.token) == ""
 
 
 def test_a_ban_ends(own_wire: WireClient) -> None:
-    """Once its time is over the account signs in and is shown again (wire.md 3 ban_time)."""
+    """After its end the account signs in and is shown again (wire.md 3 ban_time)."""
     own_wire.set_clock(set=NOW)
     members = seed(own_wire, "banned", 5)
     assert {own_wire.get_user(member.id).code for member in members} == {7100}
@@ -168,7 +168,7 @@ CLOSED = [*CALLS, Call("/v1/user/logout")]
 
 
 def check_banned(form: str, answer: Answer) -> None:
-    """Check the refusal to the byte."""
+    """Check the refusal byte for byte."""
     assert (answer.form, answer.code, answer.msg) == (form, 7100, MESSAGE)
     assert answer.headers["x-result"] == "refused"
     status = b"\x08" + pb.varint(answer.request_id) + TAIL
@@ -178,14 +178,17 @@ def check_banned(form: str, answer: Answer) -> None:
 
 
 def test_no_endpoint_is_forgotten() -> None:
-    """The table of calls names every endpoint that a session opens."""
+    """The table of calls names every endpoint that needs a session."""
     opened = {
         line.path
         for line in ENDPOINTS
         if isinstance(line.access, RequiredSession | RequiredVip | AllowLoggedOut)
     }
     called = {call.path.partition("?")[0].removeprefix("/web") for call in CLOSED}
-    assert opened <= called
+    assert opened <= called, (
+        "add a valid request to CALLS of tests/support/token_calls.py "
+        "(CONTRIBUTING.md, Add an endpoint)"
+    )
 
 
 @pytest.mark.slow
@@ -202,7 +205,7 @@ def test_every_endpoint_refuses(wire: WireClient, vip_days: int, subtests: pytes
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/user/edit-nickname", "/v1/user/edit-avatar"])
 def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
-    """Asked in JSON, a protobuf endpoint refuses in JSON (wire.md 1.3)."""
+    """With a JSON request, a protobuf endpoint refuses in JSON (wire.md 1.3)."""
     token = wire.account(banReason="刷屏").token
     headers = {"content-type": "application/json"}
     reply = wire.request("POST", path, b'{"name":"n"}', token=token, headers=headers)
@@ -211,7 +214,7 @@ def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
 
 
 def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
-    """A right code is answered with the ban, a wrong one like any wrong code (E3)."""
+    """A right code gets the ban, a wrong one is refused like any wrong code (E3)."""
     banned, other = wire.fresh_phone(), wire.fresh_phone()
     wire.account(phone=banned, banDays=1)
     wire.account(phone=other)
@@ -223,7 +226,7 @@ def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
 
 
 def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
-    """A right password is answered with the ban, a wrong one like any wrong password (E3)."""
+    """A right password gets the ban, a wrong one is refused like any wrong password (E3)."""
     banned, other = wire.fresh_email(), wire.fresh_email()
     wire.account(email=banned, password=PASSWORD, banReason="刷屏")
     wire.account(email=other, password=PASSWORD)
@@ -233,7 +236,7 @@ def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
 
 
 def test_a_ban_ends_on_time(own_wire: WireClient) -> None:
-    """From its end on the same token works, and sign-in, and get-user."""
+    """From its end on the same token, sign-in and get-user work."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone, banDays=1)
@@ -246,7 +249,7 @@ def test_a_ban_ends_on_time(own_wire: WireClient) -> None:
 
 
 def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
-    """A day counts once a request was served, not when it met a ban (wire.md 5)."""
+    """Only a served request counts as a day online, not a refused one (wire.md 5)."""
     own_wire.set_clock(set=NOW)
     account = own_wire.account(banDays=1)
     assert own_wire.own_info(account.token).code == 7100
@@ -259,7 +262,7 @@ def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_banned_viewer_is_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any token passes get-user, but only a valid one shows its holder's remark (wire.md 4)."""
+    """Any token passes get-user, but only a valid one shows its owner's remark (wire.md 4)."""
     data = ["--data-dir", str(tmp_path)]
     for name, value in STORES.environment(tmp_path).items():
         monkeypatch.setenv(name, value)

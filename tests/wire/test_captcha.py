@@ -1,4 +1,4 @@
-"""The picture that costs a program some effort (wire.md 4 user/captcha, security C9)."""
+"""The picture captcha (wire.md 4 user/captcha, security C9)."""
 
 import base64
 import io
@@ -25,7 +25,7 @@ def picture(captcha: Captcha) -> bytes:
 
 
 def use(wire: WireClient, captcha_id: str, answer: str) -> int:
-    """Ask for an SMS code to a fresh number; return the result's code."""
+    """Request an SMS code for a new number; return the result's code."""
     body = {"mobile": wire.fresh_phone(), "code": answer, "id": captcha_id}
     reply = wire.post(SMS, body)
     if reply.code != 1:
@@ -35,7 +35,7 @@ def use(wire: WireClient, captcha_id: str, answer: str) -> int:
 
 @pytest.mark.one_engine
 def test_answer_is_a_picture(wire: WireClient) -> None:
-    """The answer holds exactly a data URL of a PNG and an id (wire.md 4)."""
+    """The response has exactly a data URL of a PNG and an id (wire.md 4)."""
     answer = wire.post("user/captcha")
     assert answer.data is not None
     assert set(answer.data) == {"b64s", "id"}
@@ -56,14 +56,14 @@ def test_pictures_and_ids_differ(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_answer_has_four_digits(wire: WireClient) -> None:
-    """One client's field takes no more than four characters (wire.md 4)."""
+    """One client's field accepts at most four characters (wire.md 4)."""
     assert all(re.fullmatch("[2-9]{4}", wire.captcha().answer) for _ in range(10))
 
 
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_length_is_a_setting() -> None:
-    """With `captcha_length` answers have five or six digits, and sign in all the same (C9)."""
+    """With `captcha_length` answers have five or six digits, and work in a sign-in (C9)."""
     with (
         Server("sandbox", environment={"HUPAN_CAPTCHA_LENGTH": "6"}) as server,
         WireClient(server) as wire,
@@ -74,7 +74,7 @@ def test_length_is_a_setting() -> None:
 
 
 def leaks(wire: WireClient) -> bool:
-    """Return whether a captcha's answer stands in its id, its headers or its picture's bytes."""
+    """Return whether a captcha's answer is in its id, its headers or its picture's bytes."""
     reply = wire.post("user/captcha")
     captcha_id = reply.text("id")
     answer = wire.list_outbox("captcha", captcha_id)[0].code
@@ -89,14 +89,14 @@ def leaks(wire: WireClient) -> bool:
 
 @pytest.mark.one_engine
 def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
-    """The answer stands in no id, header or metadata (security C9, C13)."""
-    # Chance may spell a short answer once; a leak spells every one.
+    """The answer is in no id, header or metadata (security C9, C13)."""
+    # A short answer may occur once by chance; a leak has every one.
     assert not all(leaks(wire) for _ in range(5))
 
 
 @pytest.mark.one_engine
 def test_picture_has_no_text_chunks(wire: WireClient) -> None:
-    """The PNG carries its pixels and nothing else (security C9)."""
+    """The PNG has pixels and no other data (security C9)."""
     data, at, names = picture(wire.captcha()), 8, set()
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -108,14 +108,14 @@ def test_picture_has_no_text_chunks(wire: WireClient) -> None:
 
 
 def test_right_answer_serves_once(wire: WireClient) -> None:
-    """A captcha is used up by its right answer (wire.md 4)."""
+    """The right answer uses a captcha up (wire.md 4)."""
     captcha = wire.captcha()
     assert use(wire, captcha.id, captcha.answer) == 1
     assert use(wire, captcha.id, captcha.answer) > 1
 
 
 def test_wrong_answer_uses_it_up(wire: WireClient) -> None:
-    """A captcha is used up by a wrong answer too (wire.md 4)."""
+    """A wrong answer uses a captcha up too (wire.md 4)."""
     captcha = wire.captcha()
     assert use(wire, captcha.id, captcha.wrong) > 1
     assert use(wire, captcha.id, captcha.answer) > 1
@@ -140,7 +140,7 @@ def test_answer_belongs_to_its_id(wire: WireClient) -> None:
 
 
 def test_one_captcha_serves_one_channel_once(wire: WireClient) -> None:
-    """A captcha spent on an SMS does not buy an e-mail (wire.md 4)."""
+    """A captcha used for an SMS does not work for an e-mail (wire.md 4)."""
     captcha = wire.captcha()
     assert use(wire, captcha.id, captcha.answer) == 1
     body = {"email": wire.fresh_email(), "code": captcha.answer, "id": captcha.id}
@@ -149,12 +149,12 @@ def test_one_captcha_serves_one_channel_once(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_empty_answer_is_wrong(wire: WireClient) -> None:
-    """An empty answer solves nothing (security C9)."""
+    """An empty answer is refused (security C9)."""
     assert use(wire, wire.captcha().id, "") > 1
 
 
 def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
-    """A captcha lives 299 s and is dead after 301 s (wire.md 4)."""
+    """A captcha is valid after 299 s and expired after 301 s (wire.md 4)."""
     own_wire.set_clock(set=NOW)
     kept, late = own_wire.captcha(), own_wire.captcha()
     own_wire.set_clock(set=NOW + 299)

@@ -1,4 +1,4 @@
-"""What a code may do is decided when it is issued (security C8, D1, wire.md 7).
+"""A code's permissions are decided when it is issued (security C8, D1, wire.md 7).
 
 A code is requested while its target is bound, free, about to be released or released; with no
 token, the caller's token or another account's; then used for its target or another one, by its
@@ -24,11 +24,11 @@ PASSWORD = "the lake at seven"
 
 
 @dataclass(frozen=True)
-class Door:
+class CodeEndpoint:
     """An endpoint that consumes codes.
 
     Attributes:
-        needs: whether its caller has something bound already.
+        needs: whether its caller needs a bound contact.
     """
 
     path: str
@@ -41,18 +41,18 @@ class Door:
         return {self.field: target, "captcha": code, "password": PASSWORD}
 
 
-DOORS = {
-    "login": Door("user/verification-login", "sms", "mobile"),
-    "bind phone": Door("user/bing-phone", "sms", "phone", needs=False),
-    "change phone": Door("user/change-phone-check", "sms", "phone"),
-    "cancel by phone": Door("user/cancel-user", "sms", "phone"),
-    "bind email": Door("user/bing-email", "email", "email", needs=False),
-    "change email": Door("user/change-email-check", "email", "email"),
-    "cancel by email": Door("user/cancel-user", "email", "email"),
-    "reset": Door("user/forget-password", "email", "email"),
+CODE_ENDPOINTS = {
+    "login": CodeEndpoint("user/verification-login", "sms", "mobile"),
+    "bind phone": CodeEndpoint("user/bing-phone", "sms", "phone", needs=False),
+    "change phone": CodeEndpoint("user/change-phone-check", "sms", "phone"),
+    "cancel by phone": CodeEndpoint("user/cancel-user", "sms", "phone"),
+    "bind email": CodeEndpoint("user/bing-email", "email", "email", needs=False),
+    "change email": CodeEndpoint("user/change-email-check", "email", "email"),
+    "cancel by email": CodeEndpoint("user/cancel-user", "email", "email"),
+    "reset": CodeEndpoint("user/forget-password", "email", "email"),
 }
 
-# Door, how the code was asked for, state, use: whose account the code acted for.
+# Endpoint, kind of request, state, use: the account for which the code acted.
 WORKS = {
     ("login", "plain", "bound", "same"): "me",
     ("login", "plain", "bound", "other user"): "me",
@@ -84,9 +84,9 @@ WORKS = {
     ("reset", "reset", "bound", "other user"): "me",
 }
 REQUESTS = [
-    (door, asked)
-    for door in DOORS
-    for asked in (("plain",) if DOORS[door].channel == "sms" else ("plain", "reset"))
+    (endpoint, asked)
+    for endpoint in CODE_ENDPOINTS
+    for asked in (("plain",) if CODE_ENDPOINTS[endpoint].channel == "sms" else ("plain", "reset"))
 ]
 CELLS = [(*request, state, use) for request in REQUESTS for state in STATES for use in USES]
 
@@ -97,13 +97,13 @@ def fresh(wire: WireClient, channel: Channel) -> str:
 
 
 def account(wire: WireClient, channel: Channel, target: str) -> Account:
-    """Make an account that has a target, or nothing at all."""
+    """Create an account with a target, or without any."""
     name = "phone" if channel == "sms" else "email"
     return wire.account(**({name: target} if target else {}))
 
 
 def ask(wire: WireClient, channel: Channel, target: str, asked: str, token: str | None) -> str:
-    """Ask for a code and return it; "000000" when none is sent (security D1)."""
+    """Request a code and return it; "000000" if none is sent (security D1)."""
     before = {letter.id for letter in wire.list_outbox(channel, target)}
     name = "mobile" if channel == "sms" else "email"
     path = "get-verification-code" if channel == "sms" else "get-email-verification-code"
@@ -115,7 +115,7 @@ def ask(wire: WireClient, channel: Channel, target: str, asked: str, token: str 
 
 
 def release(wire: WireClient, channel: Channel, me: Account) -> str:
-    """Move an account to another target, so that its old one is free; return the other one."""
+    """Move an account to another target, so that its old one is free; return the new one."""
     path, field = {
         "sms": ("user/change-phone-check", "phone"),
         "email": ("user/change-email-check", "email"),
@@ -127,13 +127,13 @@ def release(wire: WireClient, channel: Channel, me: Account) -> str:
 
 
 def bound(wire: WireClient, channel: Channel, who: Account) -> str:
-    """Return what an account has bound."""
+    """Return the bound contact of an account."""
     return wire.own_info(who.token).pb_data.text(6 if channel == "sms" else 7)
 
 
 @dataclass(frozen=True)
-class Played:
-    """A cell that was played."""
+class CellResult:
+    """The result of a cell."""
 
     answer: Answer
     target: str
@@ -141,14 +141,14 @@ class Played:
     stranger: Account
 
 
-def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> Played:
-    """Play a cell with one kind of token at issue."""
+def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> CellResult:
+    """Play a cell with one kind of token at the request."""
     name, asked, state, use = cell
-    door, channel = DOORS[name], DOORS[name].channel
+    endpoint, channel = CODE_ENDPOINTS[name], CODE_ENDPOINTS[name].channel
     target = fresh(wire, channel)
-    mine = {"free": fresh(wire, channel) if door.needs else ""}.get(state, target)
+    mine = {"free": fresh(wire, channel) if endpoint.needs else ""}.get(state, target)
     me = account(wire, channel, mine)
-    stranger = account(wire, channel, fresh(wire, channel) if door.needs else "")
+    stranger = account(wire, channel, fresh(wire, channel) if endpoint.needs else "")
     sent = {"none": None, "own": me.token, "other": stranger.token}[token]
     if state == "released before issue":
         release(wire, channel, me)
@@ -159,13 +159,13 @@ def play(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> Playe
     if use == "other target":
         named = bound(wire, channel, stranger) if name == "reset" else fresh(wire, channel)
     caller = stranger if use == "other user" else me
-    answer = wire.post(door.path, door.body(named, code), token=caller.token)
-    return Played(answer, target, me, stranger)
+    answer = wire.post(endpoint.path, endpoint.body(named, code), token=caller.token)
+    return CellResult(answer, target, me, stranger)
 
 
-def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> None:
-    """The code acted for the account that it should, and for no other."""
-    channel = DOORS[name].channel
+def assert_worked(wire: WireClient, name: str, whose: str, played: CellResult) -> None:
+    """Check that the code acted only for the right account."""
+    channel = CODE_ENDPOINTS[name].channel
     who = played.stranger if whose == "stranger" else played.me
     if name == "login":
         user_id = wire.own_info(played.answer.text("token")).pb_data.text(1)
@@ -186,8 +186,8 @@ def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> No
 def test_cell(
     wire: WireClient, engine: EngineName, request_for: tuple[str, str], subtests: pytest.Subtests
 ) -> None:
-    """Each cell of the matrix does what the table says, with every kind of token at issue (C8)."""
-    # The token is read before the store is asked: on the second engine each cell is played once.
+    """Each cell gives the table's result, with every kind of token at the request (C8)."""
+    # The token is read before the store: on the second engine each cell is played once.
     tokens = TOKENS if engine == "sqlite" else TOKENS[-1:]
     for cell in (cell for cell in CELLS if cell[:2] == request_for):
         for token in tokens:
@@ -196,20 +196,20 @@ def test_cell(
 
 
 def check_cell(wire: WireClient, cell: tuple[str, str, str, str], token: str) -> None:
-    """Play a cell and compare what came of it with the table."""
+    """Play a cell and compare the result with the table."""
     played = play(wire, cell, token)
     if cell in WORKS:
         assert played.answer.code == 1, played.answer.msg
         assert_worked(wire, cell[0], WORKS[cell], played)
     else:
         assert_refused(played.answer)
-        assert bound(wire, DOORS[cell[0]].channel, played.stranger) != played.target
+        assert bound(wire, CODE_ENDPOINTS[cell[0]].channel, played.stranger) != played.target
         assert wire.email_login(played.target, PASSWORD).code != 1
 
 
 @pytest.mark.slow
 def test_the_table_names_cells_alone() -> None:
-    """The table names existing cells only: another line would be tested by no cell."""
+    """Every row of the table names an existing cell: another one would not be tested."""
     assert set(WORKS) <= set(CELLS)
 
 
@@ -226,7 +226,7 @@ FOREIGN_USES: dict[str, Use] = {
     "cancel-user by phone": PHONE.cancel,
     "cancel-user by email": EMAIL.cancel,
 }
-# What a code of an account's own target may do with that account's own token.
+# What a code of an account's own target may do with that account's token.
 OWN = {
     "sms": {"verification-login", "change-phone-check", "cancel-user by phone"},
     "email": {"forget-password", "change-email-check", "cancel-user by email"},
@@ -238,7 +238,7 @@ ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
 class Member:
-    """A member with both ways bound and a password, and whether he is as he was."""
+    """A member with both contacts and a password, and a check for changes."""
 
     def __init__(self, wire: WireClient) -> None:
         self.wire = wire
@@ -251,7 +251,7 @@ class Member:
         )
 
     def is_unchanged(self) -> bool:
-        """Return whether session, targets and password are what they were."""
+        """Return whether session, targets and password are unchanged."""
         bound = {way.channel: way.bound(self.wire, self.account.token) for way in CONTACT_CHANNELS}
         login = self.wire.email_login(self.targets["email"], OLD_PASSWORD, deviceId="check")
         return bound == self.targets and login.code == 1
@@ -263,7 +263,7 @@ class Member:
 def test_own_code_serves_its_owner_alone(
     wire: WireClient, way: ContactChannel, subtests: pytest.Subtests
 ) -> None:
-    """With a stranger's token the code of a bound target changes neither of the two (C8)."""
+    """With a stranger's token the code of a bound target changes neither account (C8)."""
     for use in sorted(FOREIGN_USES):
         with subtests.test(use=use):
             owner, stranger = Member(wire), Member(wire)
@@ -284,7 +284,7 @@ def test_own_code_serves_its_owner_alone(
 def test_own_code_with_its_owners_token(
     wire: WireClient, way: ContactChannel, subtests: pytest.Subtests
 ) -> None:
-    """The code of one's own target does what D1 lists, and nothing else (security D1)."""
+    """The code of one's own target does exactly what D1 lists (security D1)."""
     for use in sorted(FOREIGN_USES):
         with subtests.test(use=use):
             owner = Member(wire)
@@ -303,7 +303,7 @@ def test_own_code_with_its_owners_token(
 def test_new_code_with_a_token(
     wire: WireClient, way: ContactChannel, subtests: pytest.Subtests
 ) -> None:
-    """The code of a free target registers, binds or changes to it, and nothing else (D1)."""
+    """The code of a free target only registers, binds or changes to it (D1)."""
     for use in sorted(FOREIGN_USES):
         with subtests.test(use=use):
             member, target = Member(wire), way.fresh(wire)
@@ -322,7 +322,7 @@ def test_new_code_with_a_token(
 def test_code_of_another_target(
     wire: WireClient, way: ContactChannel, subtests: pytest.Subtests
 ) -> None:
-    """A code never serves for a target that it was not sent to (security C8)."""
+    """A code never works for another target (security C8)."""
     for use in sorted(FOREIGN_USES):
         with subtests.test(use=use):
             member, elsewhere = Member(wire), way.fresh(wire)
@@ -342,7 +342,7 @@ def test_code_of_another_target(
 def test_code_of_a_released_target(
     wire: WireClient, way: ContactChannel, subtests: pytest.Subtests
 ) -> None:
-    """The code of a target that was given up meanwhile is dead everywhere (security D1, C8)."""
+    """The code of a target released meanwhile works nowhere (security D1, C8)."""
     for use in sorted(FOREIGN_USES):
         with subtests.test(use=use):
             owner, stranger = Member(wire), Member(wire)
@@ -363,7 +363,7 @@ def test_code_of_a_released_target(
 def test_token_at_issue_changes_nothing(
     wire: WireClient, way: ContactChannel, kind: str, subtests: pytest.Subtests
 ) -> None:
-    """A token sent with the request for a code grants its holder nothing (C8, D1)."""
+    """A token sent with the request for a code gives its owner nothing (C8, D1)."""
     for sent in ["foreign", "stale", "stray"]:
         with subtests.test(sent=sent):
             holder, stale = Member(wire), wire.account().token
@@ -376,7 +376,7 @@ def test_token_at_issue_changes_nothing(
             path = "get-verification-code" if way is PHONE else "get-email-verification-code"
             body = {key: target, **wire.solved()}
             assert wire.post(f"verification/{path}", body, token=tokens[sent]).code == 1
-            code = wire.next_letter(way.channel, target, set()).code
+            code = wire.next_message(way.channel, target, set()).code
             assert_refused(way.cancel(wire, holder.account.token, target, code))
             if kind == "bound":
                 assert_refused(way.change(wire, holder.account.token, target, code))

@@ -1,4 +1,4 @@
-"""How coins came and went (wire.md 4 gold-coin-increase-decrease-record, security L8, J3).
+"""The record of coins (wire.md 4 gold-coin-increase-decrease-record, security L8, J3).
 
 The record of coins over HTTP, on both surfaces (wire.md 4).
 """
@@ -44,8 +44,8 @@ def page_of(wire: WireClient, token: str, size: int = 100, page: int = 1) -> Pag
     return parts(data, "goldCoinRecord"), whole_number(data["total"])
 
 
-def busy(wire: WireClient) -> Account:
-    """Return an account that has got coins, and did what may bring some more."""
+def active_account(wire: WireClient) -> Account:
+    """Return an account that received coins, and perhaps earned more."""
     account = wire.account(coins=12.34, nickname="before")
     name, url = pb.text(3, "湖畔"), pb.text(2, "https://example.com/a.png")
     assert wire.post("user/edit-nickname", name, token=account.token).code == 1
@@ -54,8 +54,8 @@ def busy(wire: WireClient) -> Account:
 
 
 @pytest.fixture(scope="module")
-def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
-    """Yield a sandbox for this file alone, and the token of its richest member."""
+def rich_member(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
+    """Yield a sandbox for this file only, and the token of its richest member."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         tokens = [member.token for member in seed(wire, "coins", 5)]
@@ -63,7 +63,7 @@ def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
 
 
 def test_fresh_account_has_no_entry(wire: WireClient) -> None:
-    """Without any coin the list is empty and the total 0 (wire.md 4)."""
+    """Without coins the list is empty and the total 0 (wire.md 4)."""
     account = wire.account(coins=0)
     assert wire.own_info(account.token).pb_data.double(8) == 0
     assert page_of(wire, account.token) == ([], 0)
@@ -79,7 +79,7 @@ def all_entries(wire: WireClient, token: str) -> list[dict[str, object]]:
 
 
 def check_chain(wire: WireClient, token: str) -> None:
-    """Check that before and change make after, and each entry goes on where the last ended."""
+    """Check that before plus change is after, and each entry continues the previous one."""
     entries = all_entries(wire, token)
     assert len({entry["id"] for entry in entries}) == len(entries)
     for entry in entries:
@@ -107,16 +107,16 @@ def check_entries(wire: WireClient, token: str) -> None:
         assert entry["typ"] in TYPES
 
 
-def test_entries(wire: WireClient, bank: tuple[WireClient, str]) -> None:
+def test_entries(wire: WireClient, rich_member: tuple[WireClient, str]) -> None:
     """Each entry has nine keys of the documented types (wire.md 4)."""
-    check_entries(wire, busy(wire).token)
-    check_entries(*bank)
+    check_entries(wire, active_account(wire).token)
+    check_entries(*rich_member)
 
 
-def test_the_chain_is_whole(wire: WireClient, bank: tuple[WireClient, str]) -> None:
-    """Coins are neither lost nor made between two entries, and never below zero (J3)."""
-    check_chain(wire, busy(wire).token)
-    check_chain(*bank)
+def test_the_chain_is_whole(wire: WireClient, rich_member: tuple[WireClient, str]) -> None:
+    """No coins are lost or created between two entries, and no balance is negative (J3)."""
+    check_chain(wire, active_account(wire).token)
+    check_chain(*rich_member)
 
 
 @pytest.mark.parametrize("coins", [0.01, 0.1, 0.29, 1.15, 55.01, 57, 1_000_000.99])
@@ -128,9 +128,9 @@ def test_amounts_have_two_decimals(wire: WireClient, coins: float) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_pages_are_the_whole(bank: tuple[WireClient, str], size: int) -> None:
-    """Page by page nothing is missing and nothing stands twice; the total is the same (R09)."""
-    wire, token = bank
+def test_pages_are_the_whole(rich_member: tuple[WireClient, str], size: int) -> None:
+    """The pages have every entry once; the total is constant (R09)."""
+    wire, token = rich_member
     entries = all_entries(wire, token)
     total = len(entries)
     last = -(-total // size)
@@ -145,7 +145,7 @@ def test_pages_are_the_whole(bank: tuple[WireClient, str], size: int) -> None:
 
 
 def test_time_is_the_servers(own_wire: WireClient) -> None:
-    """The key createTime is the unix second of the change (wire.md 1.11)."""
+    """`createTime` is the unix second of the change (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     account = own_wire.account(coins=1)
     entries, _ = page_of(own_wire, account.token)
@@ -153,7 +153,7 @@ def test_time_is_the_servers(own_wire: WireClient) -> None:
 
 
 def test_lists_only_own_entries(wire: WireClient) -> None:
-    """A list has only the caller's entries, also if the body names another (security J8, Z3)."""
+    """A list has only the caller's entries, even if the body names another (security J8, Z3)."""
     rich, poor = wire.account(coins=100), wire.account()
     body: dict[str, object] = {"size": 100, "page": 1, "userId": rich.id}
     data = data_of(reply_to(wire, RECORD, body, token=poor.token), "goldCoinRecord", "total")
@@ -163,7 +163,7 @@ def test_lists_only_own_entries(wire: WireClient) -> None:
 
 @pytest.mark.parametrize(("size", "page"), [(1, 1), (100, 10_000), (20, 1)])
 def test_bounds_are_inside(wire: WireClient, size: int, page: int) -> None:
-    """A size of 1 to 100 and a page of 1 to 10,000 are in range (security I5)."""
+    """A size of 1 to 100 and a page of 1 to 10,000 are accepted (security I5)."""
     entries, total = page_of(wire, wire.account().token, size, page)
     assert len(entries) <= min(size, total)
 
@@ -172,7 +172,7 @@ def test_bounds_are_inside(wire: WireClient, size: int, page: int) -> None:
 @pytest.mark.parametrize("field", ["size", "page"])
 @pytest.mark.parametrize("value", [0, -1, 10_001, 2**31, 2**53, 2**63, 10**30, 1.0, "1", True])
 def test_out_of_range_is_named(wire: WireClient, field: str, value: object) -> None:
-    """Anything else is named (wire.md 2, security I5)."""
+    """Other values are named (wire.md 2, security I5)."""
     body = {"size": 20, "page": 1, field: value}
     assert refused_field(wire.post(RECORD, body, token=wire.account().token)) == field
 
@@ -190,7 +190,7 @@ NO_NUMBER: list[object] = [None, "1", "", 1.0, 1.5, True, [], [1], {}]
 def web(
     wire: WireClient, query: str, token: str | None, path: str = f"/web/v1/{PATH}"
 ) -> httpx.Response:
-    """Ask for the record as a browser does."""
+    """Request the record as a browser does."""
     return wire.request("GET", path + query, token=token)
 
 
@@ -216,7 +216,7 @@ def test_an_account_without_coins_has_no_record(wire: WireClient) -> None:
     ],
 )
 def test_amounts_have_at_most_two_decimals(wire: WireClient, coins: float, amount: str) -> None:
-    """A record is the golden, byte for byte: 2 and not 2.00, 55.01 without noise."""
+    """A record equals the golden, byte for byte: 2 and not 2.00, 55.01 without noise."""
     account = wire.account(coins=coins)
     reply = wire.request("POST", f"/v1/{PATH}", FIRST_PAGE, token=account.token)
     created = json.loads(reply.content)["data"]["goldCoinRecord"][0]["createTime"]
@@ -236,12 +236,12 @@ def test_amounts_have_at_most_two_decimals(wire: WireClient, coins: float, amoun
     [(-1, "-0.01"), (-50, "-0.5"), (-200, "-2"), (-20_000, "-200"), (0, "0"), (10, "0.1")],
 )
 def test_what_was_taken_is_negative(cents: int, amount: str) -> None:
-    """Amounts below zero are written as exactly."""
+    """Negative amounts are exact, too."""
     assert str(cents_to_coins(cents)) == amount
 
 
 def test_the_second_page_of_one_entry_is_empty(wire: WireClient) -> None:
-    """Behind the last page the list is empty and the total stays."""
+    """After the last page the list is empty and the total unchanged."""
     token = wire.account(coins=1).token
     data = wire.post(PATH, {"size": 1, "page": 2}, token=token).data
     assert data == {"goldCoinRecord": [], "total": 1}
@@ -268,7 +268,7 @@ def test_a_bad_field_of_a_body_is_named(wire: WireClient, field: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("field", ["size", "page"])
 def test_a_bad_field_of_a_query_is_named(wire: WireClient, field: str) -> None:
-    """The web surface refuses the same, in the query (wire.md 1.1, security I5)."""
+    """The web surface refuses the same values in the query (wire.md 1.1, security I5)."""
     token = wire.account().token
     other = "page=1" if field == "size" else "size=1"
     values = ["", "x", "1.0", "2e1", "null", "true", *map(str, OUT_OF_RANGE[field])]
@@ -293,7 +293,7 @@ def test_the_web_surface_is_found_by_host_too(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_the_record_needs_a_session(wire: WireClient) -> None:
-    """Without a token, or with one that opens nothing, both surfaces say -101 (wire.md 1.7)."""
+    """Without a valid token both surfaces return -101 (wire.md 1.7)."""
     for token in (None, "", "0" * 36):
         assert wire.post(PATH, FIRST_PAGE, token=token).code == -101
         reply = web(wire, "?size=20&page=1", token)
@@ -302,13 +302,13 @@ def test_the_record_needs_a_session(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_each_surface_has_its_method(wire: WireClient) -> None:
-    """The record is POST on the app surface and GET on the web surface alone (wire.md 1.1)."""
+    """The record is POST on the app surface and GET on the web surface only (wire.md 1.1)."""
     token = wire.account().token
     assert web(wire, "?size=20&page=1", token, f"/v1/{PATH}").status_code == 404
     assert wire.request("POST", f"/web/v1/{PATH}", FIRST_PAGE, token=token).status_code == 404
 
 
-def test_the_door_refuses_what_is_no_balance(wire: WireClient) -> None:
-    """An account is not made with coins below zero, beyond the bounds or with three decimals."""
+def test_the_route_refuses_an_invalid_balance(wire: WireClient) -> None:
+    """Negative balances, balances out of bounds and three decimals are refused."""
     for coins in (-1, 0.001, 10**13, 10**30, "NaN"):
         assert wire.request("POST", "/sandbox/accounts", {"coins": coins}).status_code == 400

@@ -18,7 +18,7 @@ ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
 def aged(wire: WireClient, way: ContactChannel, seconds: int = 16 * MINUTE) -> tuple[Account, str]:
-    """Return an account whose session is so old, and what it has bound."""
+    """Return an account with a session of the given age, and its bound target."""
     old = way.fresh(wire)
     wire.set_clock(set=NOW)
     account = wire.account(**{way.field: old})
@@ -41,7 +41,7 @@ def test_fresh_session_changes(wire: WireClient, way: ContactChannel) -> None:
 def test_age_of_a_session(
     own_wire: WireClient, way: ContactChannel, minutes: int, *, fits: bool
 ) -> None:
-    """After 15 minutes the code of the new target alone changes nothing (security D2, A1)."""
+    """After 15 minutes the code of the new target alone is not enough (security D2, A1)."""
     account, old = aged(own_wire, way, minutes * MINUTE)
     target = way.fresh(own_wire)
     answer = way.change(own_wire, account.token, target, way.code(own_wire, target))
@@ -56,7 +56,7 @@ def test_age_of_a_session(
 def test_confirming_the_old_one(
     own_wire: WireClient, way: ContactChannel, minutes: int, *, fits: bool
 ) -> None:
-    """The same call on the bound target first opens the change for 10 minutes (security D2)."""
+    """The same call with the bound target first allows the change for 10 minutes (security D2)."""
     account, old = aged(own_wire, way)
     confirm = way.change(own_wire, account.token, old, way.code(own_wire, old))
     assert (confirm.code, confirm.data) == (1, None)
@@ -70,7 +70,7 @@ def test_confirming_the_old_one(
 
 @ways
 def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: ContactChannel) -> None:
-    """A wrong code, or that of a target not one's own, confirms nothing (security C8, D2)."""
+    """A wrong code, or that of a foreign target, confirms nothing (security C8, D2)."""
     account, old = aged(own_wire, way)
     assert_refused(
         way.change(own_wire, account.token, old, own_wire.wrong_code(way.code(own_wire, old)))
@@ -86,7 +86,7 @@ def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: ContactCh
 
 @ways
 def test_confirming_marks_one_session(own_wire: WireClient, way: ContactChannel) -> None:
-    """The confirmation opens the change for its own session, not for another (security D2)."""
+    """The confirmation only applies to its own session (security D2)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
     own_wire.set_clock(set=NOW)
     account = own_wire.account(phone=phone, email=email, deviceId="one")
@@ -127,13 +127,13 @@ def test_a_refused_change_is_not_notified(wire: WireClient, way: ContactChannel)
     account = wire.account(**{way.field: old})
     wrong = wire.wrong_code(way.code(wire, target))
     assert_refused(way.change(wire, account.token, target, wrong))
-    # Messages leave in the order of their requests: the marker shows that nothing waits.
+    # Messages are sent in the order of their requests: the marker shows that none is queued.
     way.code(wire, way.fresh(wire))
     assert wire.list_outbox(way.channel, old) == []
 
 
 def test_released_number_is_a_new_account(wire: WireClient) -> None:
-    """A number that was given up opens a new account with nothing of the old (A4)."""
+    """A released number creates a new account with nothing of the old one (A4)."""
     old, target, friend = wire.fresh_phone(), wire.fresh_phone(), wire.account()
     account = wire.account(phone=old, email=wire.fresh_email(), nickname="旧名", coins=5, vipDays=3)
     remark = {"friendId": friend.id, "name": "r", "phone": "", "others": ""}
@@ -152,7 +152,7 @@ def test_released_number_is_a_new_account(wire: WireClient) -> None:
 
 
 def test_released_address_resets_nothing(wire: WireClient) -> None:
-    """An address that was given up reaches the old account no more (security A4, C8)."""
+    """A released address no longer reaches the old account (security A4, C8)."""
     old, target = wire.fresh_email(), wire.fresh_email()
     account = wire.account(email=old, password="long enough 1")
     assert EMAIL.change(wire, account.token, target, EMAIL.code(wire, target)).code == 1
@@ -163,7 +163,7 @@ def test_released_address_resets_nothing(wire: WireClient) -> None:
 
 @ways
 def test_codes_die_with_the_release(wire: WireClient, way: ContactChannel) -> None:
-    """When a target leaves an account its live codes die (security D1)."""
+    """When a target leaves an account its live codes stop working (security D1)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
     code = way.code(wire, old)
@@ -178,7 +178,7 @@ def test_codes_die_with_the_release(wire: WireClient, way: ContactChannel) -> No
 
 @ways
 def test_released_target_is_free(wire: WireClient, way: ContactChannel) -> None:
-    """Another may bind what was given up (security A4)."""
+    """Another account may bind a released target (security A4)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account, late = wire.account(**{way.field: old}), wire.account()
     assert way.change(wire, account.token, target, way.code(wire, target)).code == 1
@@ -192,7 +192,7 @@ WRONG_CODE = '{"code":1202,"msg":"验证码错误或已失效"}'
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the two kinds of contact, as a stranger's client knows it."""
+    """One of the two kinds of contact, as a client uses it."""
 
     name: str
     channel: str
@@ -205,19 +205,19 @@ class Kind:
         return wire.fresh_phone() if self.channel == "sms" else wire.fresh_email()
 
     def code(self, wire: WireClient, target: str) -> str:
-        """Ask for a code and return it."""
+        """Request a code and return it."""
         if self.channel == "sms":
             return wire.sms_code(target)
         before = {letter.id for letter in wire.list_outbox("email", target)}
         assert wire.ask_email(target).code == 1
-        return wire.next_letter("email", target, before).code
+        return wire.next_message("email", target, before).code
 
     def post(self, wire: WireClient, path: str, who: Account, target: str, code: str) -> Answer:
         """Call one of the two endpoints."""
         return wire.post(path, {self.name: target, "captcha": code}, token=who.token)
 
     def of(self, wire: WireClient, who: Account) -> str:
-        """Return what an account has bound."""
+        """Return the bound contact of an account."""
         return wire.own_info(who.token).pb_data.text(self.number)
 
 
@@ -227,13 +227,13 @@ BOTH = pytest.mark.parametrize("kind", [PHONE_KIND, EMAIL_KIND], ids=["phone", "
 
 
 def texts(wire: WireClient, channel: str, to: str) -> list[str]:
-    """Return what was sent to a target besides codes, oldest first."""
+    """Return the messages to a target without a code, oldest first."""
     return [letter.text for letter in reversed(wire.list_outbox(channel, to)) if not letter.code]
 
 
 @BOTH
 def test_binding(wire: WireClient, kind: Kind) -> None:
-    """A code of a free target binds it; the answer is success without data."""
+    """A code of a free target binds it; the response is success without data."""
     who, target = wire.account(), kind.fresh(wire)
     body = {kind.name: target, "captcha": kind.code(wire, target)}
     reply = wire.request("POST", f"/v1/{kind.bind}", body, token=who.token)
@@ -242,7 +242,7 @@ def test_binding(wire: WireClient, kind: Kind) -> None:
 
 
 def test_a_bound_number_signs_in(wire: WireClient) -> None:
-    """Once it is bound, a number opens the account that it is bound to."""
+    """A bound number signs in to its account."""
     who, phone = wire.account(), wire.fresh_phone()
     assert PHONE_KIND.post(wire, PHONE_KIND.bind, who, phone, wire.sms_code(phone)).code == 1
     token = wire.signed_in(phone, deviceId="other")
@@ -276,7 +276,7 @@ def test_changing_nothing(wire: WireClient, kind: Kind) -> None:
 
 @BOTH
 def test_a_target_of_another_account(wire: WireClient, kind: Kind) -> None:
-    """The answer says that a target is taken only after a right code (security E3)."""
+    """Only after a right code the response says that a target is taken (security E3)."""
     target = kind.fresh(wire)
     owner, who = wire.account(**{kind.name: target}), wire.account()
     code = kind.code(wire, target)
@@ -304,7 +304,7 @@ def test_known_and_unknown_look_alike(wire: WireClient, kind: Kind) -> None:
 
 @BOTH
 def test_five_wrong_codes_kill_the_right_one(wire: WireClient, kind: Kind) -> None:
-    """Binding takes guesses from the same budget as signing in (security C3, C5)."""
+    """Binding and signing in share one limit of guesses (security C3, C5)."""
     who, target = wire.account(), kind.fresh(wire)
     code = kind.code(wire, target)
     for _ in range(5):
@@ -315,7 +315,7 @@ def test_five_wrong_codes_kill_the_right_one(wire: WireClient, kind: Kind) -> No
 
 @BOTH
 def test_a_fresh_session_changes_at_once(wire: WireClient, kind: Kind) -> None:
-    """In the first 15 minutes after signing in no other proof is needed (security D2)."""
+    """In the first 15 minutes after a sign-in no other proof is needed (security D2)."""
     old, new = kind.fresh(wire), kind.fresh(wire)
     who = wire.account(**{kind.name: old})
     assert kind.post(wire, kind.change, who, new, kind.code(wire, new)).code == 1
@@ -324,7 +324,7 @@ def test_a_fresh_session_changes_at_once(wire: WireClient, kind: Kind) -> None:
 
 @BOTH
 def test_a_stale_session_proves_the_old_target_first(own_wire: WireClient, kind: Kind) -> None:
-    """After 16 minutes a change is refused; once the old target is proved it passes (A1, D2)."""
+    """After 16 minutes a change needs a proof of the old target (A1, D2)."""
     old, new = kind.fresh(own_wire), kind.fresh(own_wire)
     who = own_wire.account(**{kind.name: old})
     own_wire.set_clock(advance=STALE_SECONDS)
@@ -348,7 +348,7 @@ def test_a_stale_session_proves_the_old_target_first(own_wire: WireClient, kind:
 def test_a_proof_counts_for_ten_minutes(
     own_wire: WireClient, kind: Kind, age_seconds: int, *, passes: bool
 ) -> None:
-    """A proof serves 599 s after it was given, and not 600 s after (security D2)."""
+    """A proof is valid after 599 s, and not after 600 s (security D2)."""
     own_wire.set_clock(set=2_000_000_000)
     old, new = kind.fresh(own_wire), kind.fresh(own_wire)
     who = own_wire.account(**{kind.name: old})
@@ -361,7 +361,7 @@ def test_a_proof_counts_for_ten_minutes(
 
 @BOTH
 def test_a_proof_serves_one_change(own_wire: WireClient, kind: Kind) -> None:
-    """What was proved is no longer bound after the change, so the next one needs a new proof."""
+    """After a change the proved target is no longer bound, so the next one needs a new proof."""
     old, new, third = (kind.fresh(own_wire) for _ in range(3))
     who = own_wire.account(**{kind.name: old})
     own_wire.set_clock(advance=STALE_SECONDS)
@@ -371,7 +371,7 @@ def test_a_proof_serves_one_change(own_wire: WireClient, kind: Kind) -> None:
 
 
 def test_a_proof_is_of_one_session_and_one_channel(own_wire: WireClient) -> None:
-    """It serves neither another session of the account nor a change of the other contact."""
+    """It applies neither to another session of the account nor to the other contact."""
     phone, email, new = own_wire.fresh_phone(), own_wire.fresh_email(), own_wire.fresh_phone()
     who = own_wire.account(phone=phone, email=email, deviceId="one")
     other = Account(who.id, own_wire.signed_in(phone, deviceId="two"))
@@ -388,7 +388,7 @@ def test_a_proof_is_of_one_session_and_one_channel(own_wire: WireClient) -> None
 
 @BOTH
 def test_a_change_ends_other_sessions(wire: WireClient, kind: Kind) -> None:
-    """The session that made it goes on; the account's others end (security T6)."""
+    """The caller's session stays; the account's others end (security T6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     who = wire.account(phone=phone, email=email, deviceId="one")
     other = wire.signed_in(phone, deviceId="two")
@@ -429,7 +429,7 @@ def test_every_contact_is_notified_of_a_binding(wire: WireClient) -> None:
 
 @BOTH
 def test_a_refused_change_sends_no_notice(wire: WireClient, kind: Kind) -> None:
-    """Notices leave only with a change that was kept."""
+    """Notices are only sent with a committed change."""
     old, new = kind.fresh(wire), kind.fresh(wire)
     who = wire.account(**{kind.name: old})
     assert_refused(kind.post(wire, kind.change, who, new, "000001"))
@@ -438,7 +438,7 @@ def test_a_refused_change_sends_no_notice(wire: WireClient, kind: Kind) -> None:
 
 
 def test_a_released_number_starts_from_nothing(wire: WireClient) -> None:
-    """A number that left an account makes a new one, under another id (security A4)."""
+    """A number that left an account creates a new one, with another id (security A4)."""
     old, new = wire.fresh_phone(), wire.fresh_phone()
     who = wire.account(phone=old, nickname="旧主人", coins=5)
     assert PHONE_KIND.post(wire, PHONE_KIND.change, who, new, wire.sms_code(new)).code == 1
@@ -449,7 +449,7 @@ def test_a_released_number_starts_from_nothing(wire: WireClient) -> None:
 
 
 def test_an_address_has_no_case(wire: WireClient) -> None:
-    """The case in which a bound address is written does not matter (wire.md 5)."""
+    """The case of a bound address does not matter (wire.md 5)."""
     email = wire.fresh_email()
     who = wire.account(email=email)
     code = EMAIL_KIND.code(wire, email)
@@ -473,7 +473,7 @@ def test_a_country_code_is_dropped(wire: WireClient) -> None:
 @pytest.mark.parametrize("value", [None, 5, "", "no target", "x" * 400, ["a"]])
 @pytest.mark.parametrize("step", ["bind", "change"])
 def test_bad_targets(wire: WireClient, kind: Kind, step: str, value: object) -> None:
-    """A malformed target is 1100 with the field's name, with and without a binding."""
+    """A malformed target is 1100 with the field's name, with or without a binding."""
     path = kind.bind if step == "bind" else kind.change
     who = wire.account(**({} if step == "bind" else {kind.name: kind.fresh(wire)}))
     answer = wire.post(path, {kind.name: value, "captcha": "123456"}, token=who.token)
@@ -484,7 +484,7 @@ def test_bad_targets(wire: WireClient, kind: Kind, step: str, value: object) -> 
 @BOTH
 @pytest.mark.parametrize("value", [None, 123456, ["1"], "1" * 65])
 def test_bad_codes(wire: WireClient, kind: Kind, value: object) -> None:
-    """A code that is no text of a bearable length is 1100 with the field's name."""
+    """A code that is no text, or too long, is 1100 with the field's name."""
     who = wire.account()
     answer = wire.post(kind.bind, {kind.name: kind.fresh(wire), "captcha": value}, token=who.token)
     assert refused_field(answer) == "captcha"

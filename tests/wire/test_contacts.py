@@ -14,12 +14,12 @@ pytestmark = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "ema
 
 
 def half_bound(wire: WireClient, way: ContactChannel) -> Account:
-    """Return a new account that can be reached by the other way alone."""
+    """Return a new account that only has the other channel."""
     return wire.account(**{other(way).field: other(way).fresh(wire)})
 
 
 def test_first_binding(wire: WireClient, way: ContactChannel) -> None:
-    """A code that went to the new target binds it, and own info shows it (wire.md 4)."""
+    """A code sent to the new target binds it, and own info shows it (wire.md 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     assert reply_to(wire, way.bind_path, body, token=account.token) == SUCCESS
@@ -39,7 +39,7 @@ def test_target_is_bound_in_its_plain_form(wire: WireClient, way: ContactChannel
 
 
 def test_second_binding_is_refused(wire: WireClient, way: ContactChannel) -> None:
-    """A second binding is refused, and the first stays (wire.md 2, 4)."""
+    """It is refused, and the first stays (wire.md 2, 4)."""
     first, second = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: first})
     assert_refused(way.bind(wire, account.token, second, way.code(wire, second)))
@@ -47,7 +47,7 @@ def test_second_binding_is_refused(wire: WireClient, way: ContactChannel) -> Non
 
 
 def test_change_needs_a_binding(wire: WireClient, way: ContactChannel) -> None:
-    """A change without a binding is refused, unlike a second binding (wire.md 2, 4)."""
+    """It is refused, with another code than a second binding (wire.md 2, 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     refusal = way.change(wire, account.token, target, way.code(wire, target))
     assert_refused(refusal)
@@ -58,7 +58,7 @@ def test_change_needs_a_binding(wire: WireClient, way: ContactChannel) -> None:
 
 
 def test_anothers_target_is_refused(wire: WireClient, way: ContactChannel) -> None:
-    """What is bound to another stays his, with the right code too (security D1, A6)."""
+    """Another account's target stays there, even with the right code (security D1, A6)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})
     thief, changer = half_bound(wire, way), wire.account(**{way.field: way.fresh(wire)})
@@ -70,7 +70,7 @@ def test_anothers_target_is_refused(wire: WireClient, way: ContactChannel) -> No
 
 @pytest.mark.parametrize("act", ["bind", "change"])
 def test_wrong_code_reveals_nothing(wire: WireClient, way: ContactChannel, act: str) -> None:
-    """With a wrong code a taken and a free target get the same answer, to the byte (E1, E3)."""
+    """With a wrong code a taken and a free target get the same bytes (E1, E3)."""
     seen: list[tuple[bytes, list[tuple[str, str]]]] = []
     for taken in (True, False):
         target = way.fresh(wire)
@@ -113,7 +113,7 @@ def test_code_belongs_to_its_target(wire: WireClient, way: ContactChannel) -> No
 
 
 def test_five_wrong_tries_kill_the_code(wire: WireClient, way: ContactChannel) -> None:
-    """After five wrong tries the right code binds nothing (security C3)."""
+    """After five wrong attempts the right code binds nothing (security C3)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
     for _ in range(5):
@@ -123,7 +123,7 @@ def test_five_wrong_tries_kill_the_code(wire: WireClient, way: ContactChannel) -
 
 
 def test_a_taken_target_frees_no_code(wire: WireClient, way: ContactChannel) -> None:
-    """A code asked for while the target was free is dead once another has bound it (D1)."""
+    """A code for a free target stops working once another account has bound it (D1)."""
     first, second, target = half_bound(wire, way), half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
     assert way.bind(wire, first.token, target, code).code == 1
@@ -133,7 +133,7 @@ def test_a_taken_target_frees_no_code(wire: WireClient, way: ContactChannel) -> 
 
 @pytest.mark.slow
 def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> None:
-    """Fifty users bind one target with one code at once: one binding (security R10, A3, C7)."""
+    """Fifty users with one code at once get one binding (security R10, A3, C7)."""
     accounts, target = [half_bound(wire, way) for _ in range(THREADS)], way.fresh(wire)
     code = way.code(wire, target)
     winner(at_once(lambda account: way.bind(wire, account.token, target, code), accounts))
@@ -143,7 +143,7 @@ def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> Non
 
 @pytest.mark.slow
 def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> None:
-    """Fifty users change to one target at once: one changes, the others keep theirs (A3)."""
+    """Of fifty concurrent changes to one target one succeeds, the others keep theirs (A3)."""
     olds = [way.fresh(wire) for _ in range(THREADS)]
     accounts = [wire.account(**{way.field: old}) for old in olds]
     target = way.fresh(wire)
@@ -156,7 +156,7 @@ def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> N
 
 @pytest.mark.slow
 def test_one_user_binds_one_of_many(wire: WireClient, way: ContactChannel) -> None:
-    """One user that binds ten targets at once gets one of them; the others stay free (A3)."""
+    """A user that binds ten targets at once gets one; the others stay free (A3)."""
     account, targets = half_bound(wire, way), [way.fresh(wire) for _ in range(10)]
     codes = [(target, way.code(wire, target)) for target in targets]
 

@@ -1,6 +1,6 @@
 """Browser clients (wire.md 1.9, security W5).
 
-Which origins may read answers (security W5).
+Which origins may read responses (security W5).
 """
 
 import httpx
@@ -22,7 +22,7 @@ PATHS = [
 
 
 def preflight(wire: WireClient, path: str, method: str, origin: str, wanted: str) -> httpx.Response:
-    """Send what a browser sends before the request."""
+    """Send a browser's preflight request."""
     headers = {
         "origin": origin,
         "access-control-request-method": method,
@@ -32,14 +32,14 @@ def preflight(wire: WireClient, path: str, method: str, origin: str, wanted: str
 
 
 def names(reply: httpx.Response, header: str) -> set[str]:
-    """Return the lower-case names that a header lists."""
+    """Return the lower-case names in a header."""
     return {name.strip().lower() for name in reply.headers[header].split(",")}
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize(("method", "path"), PATHS)
 def test_preflight(wire: WireClient, method: str, path: str, origin: str) -> None:
-    """A preflight for the four headers is granted to every origin (wire.md 1.9)."""
+    """A preflight for the four headers is allowed for every origin (wire.md 1.9)."""
     reply = preflight(wire, path, method, origin, ",".join(HEADERS))
     assert reply.is_success
     assert reply.headers["access-control-allow-origin"] == "*"
@@ -50,7 +50,7 @@ def test_preflight(wire: WireClient, method: str, path: str, origin: str) -> Non
 
 @pytest.mark.parametrize("wanted", ["Token", "TOKEN, Content-Type", "device-id", "authorization"])
 def test_preflight_names_have_no_case(wire: WireClient, wanted: str) -> None:
-    """Header names are compared without case (wire.md 1.9)."""
+    """Header names are case-insensitive (wire.md 1.9)."""
     reply = preflight(wire, "/v1/user/logout", "POST", ORIGINS[0], wanted)
     assert reply.is_success
     assert set(HEADERS) <= names(reply, "access-control-allow-headers")
@@ -58,7 +58,7 @@ def test_preflight_names_have_no_case(wire: WireClient, wanted: str) -> None:
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_answers_may_be_read(wire: WireClient, origin: str) -> None:
-    """Successes and refusals may be read by every origin, without credentials (wire.md 1.9)."""
+    """Every origin may read successes and refusals, without credentials (wire.md 1.9)."""
     headers = {"origin": origin}
     answers = [
         wire.post("user/captcha", headers=headers),
@@ -82,13 +82,13 @@ def test_preflight_needs_no_token_and_does_nothing(wire: WireClient) -> None:
 
 
 def test_no_cookie_is_set(wire: WireClient) -> None:
-    """The wire knows no cookies: a browser's other pages cannot act for the user (wire.md 1.2)."""
+    """There are no cookies, so a browser's other pages cannot act for the user (wire.md 1.2)."""
     answer = wire.own_info(wire.account().token, headers={"origin": ORIGINS[0]})
     assert "set-cookie" not in answer.headers
 
 
 def test_what_is_asked_for_is_granted_too(wire: WireClient) -> None:
-    """Headers that libraries add are granted besides the four (wire.md 1.9, security W5)."""
+    """Headers that libraries add are allowed besides the four (wire.md 1.9, security W5)."""
     wanted = "content-type, X-Requested-With,x-trace.id, token"
     reply = preflight(wire, "/v1/user/captcha", "POST", ORIGINS[0], wanted)
     granted = names(reply, "access-control-allow-headers")
@@ -100,7 +100,7 @@ def test_what_is_asked_for_is_granted_too(wire: WireClient) -> None:
     ["x y", "a, b:c", "a,,b", "a\tb", "x" * 1025, ",".join(f"x{n}" for n in range(40)), "a;b", "é"],
 )
 def test_what_is_no_list_of_names_is_not_repeated(wire: WireClient, wanted: str) -> None:
-    """Names of headers alone, few and short, come back (security W5)."""
+    """Only header names are repeated, and only a few short ones (security W5)."""
     headers = {
         "origin": ORIGINS[0],
         "access-control-request-method": "POST",
@@ -153,7 +153,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("origin", SAME)
 def test_the_usual_port_may_be_left_out(origin: str) -> None:
-    """The default port may be missing in list or request; the answer repeats the request."""
+    """The default port may be missing in list or request; the response repeats the request."""
     told = dict(LISTED.headers({b"origin": origin.encode()}))
     assert told[b"access-control-allow-origin"] == origin.encode()
     assert told[b"vary"] == b"origin"
@@ -161,7 +161,7 @@ def test_the_usual_port_may_be_left_out(origin: str) -> None:
 
 @pytest.mark.parametrize("origin", OTHERS)
 def test_no_other_origin_may_read(origin: str) -> None:
-    """Neither by its end nor by its beginning, its case, its scheme or another port."""
+    """Suffix, prefix, case, scheme and port must all match."""
     asked = {
         b"origin": origin.encode(),
         b"access-control-request-method": b"POST",

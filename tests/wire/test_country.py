@@ -44,12 +44,12 @@ def sign_in(wire: WireClient, mobile: str, address: str) -> str:
     [(CHINA, "中国"), (HONG_KONG, "中国香港"), (PRIVATE, ""), (IPV6, ""), ("a", ""), ("", "")],
 )
 def test_the_country_of_the_sign_in_is_shown(proxied: WireClient, address: str, name: str) -> None:
-    """By the address that the trusted proxy names; nothing where there is no country."""
+    """The trusted proxy's address decides; without a country the field is empty."""
     assert country(proxied, sign_in(proxied, proxied.fresh_phone(), address)) == name
 
 
 def test_it_is_that_of_the_last_sign_in(proxied: WireClient) -> None:
-    """The next sign-in replaces it, also by nothing; other requests do not."""
+    """The next sign-in replaces it, even by nothing; other requests do not."""
     mobile = proxied.fresh_phone()
     user_id = sign_in(proxied, mobile, CHINA)
     token = proxied.signed_in(mobile)
@@ -84,7 +84,7 @@ def test_no_client_chooses_it_without_a_proxy(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_a_database_of_ones_own(tmp_path: Path) -> None:
-    """The setting country_database takes the place of the bundled table, with IPv6."""
+    """The setting country_database replaces the bundled table, with IPv6."""
     records = {"223.0.0.0/8": {"country_code": "JP"}, "2400::/16": {"country_code": "TW"}}
     path = write_mmdb(tmp_path / "own.mmdb", records)
     environment = {**BEHIND_A_PROXY, "HUPAN_COUNTRY_DATABASE": str(path)}
@@ -98,7 +98,7 @@ def test_a_database_of_ones_own(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_database_that_is_none_keeps_the_server_down(tmp_path: Path) -> None:
-    """It says why, and does not start without."""
+    """The message says why, and the server does not start."""
     path = tmp_path / "own.mmdb"
     path.write_bytes(b"nothing")
     environment = {"HUPAN_COUNTRY_DATABASE": str(path)}

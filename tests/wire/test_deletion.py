@@ -31,7 +31,7 @@ ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 @ways
 def test_own_code_deletes(wire: WireClient, way: ContactChannel) -> None:
-    """With a code of the bound target the account ends, and all its sessions (wire.md 4, A7)."""
+    """A code of the bound target ends the account and all its sessions (wire.md 4, A7)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, deviceId="door")
     second = wire.signed_in(phone, deviceId="two")
@@ -43,7 +43,7 @@ def test_own_code_deletes(wire: WireClient, way: ContactChannel) -> None:
 
 @ways
 def test_wrong_code_deletes_nothing(wire: WireClient, way: ContactChannel) -> None:
-    """Without the right code the account lives (wire.md 4)."""
+    """Without the right code the account stays (wire.md 4)."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
     code = way.code(wire, target)
@@ -57,7 +57,7 @@ def test_wrong_code_deletes_nothing(wire: WireClient, way: ContactChannel) -> No
 
 @ways
 def test_other_targets_delete_nothing(wire: WireClient, way: ContactChannel) -> None:
-    """Another's target, or a free one, deletes neither account (security D1, C8)."""
+    """Another account's target, or a free one, deletes neither account (security D1, C8)."""
     mine, his = way.fresh(wire), way.fresh(wire)
     account, victim = wire.account(**{way.field: mine}), wire.account(**{way.field: his})
     for target in (his, way.fresh(wire)):
@@ -68,7 +68,7 @@ def test_other_targets_delete_nothing(wire: WireClient, way: ContactChannel) -> 
 
 @ways
 def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: ContactChannel) -> None:
-    """The code of the bound target is the step-up itself, however old the session (A1, D1)."""
+    """The code of the bound target is the step-up itself, for a session of any age (A1, D1)."""
     own_wire.set_clock(set=NOW)
     target = way.fresh(own_wire)
     account = own_wire.account(**{way.field: target})
@@ -88,7 +88,7 @@ def test_the_target_stays_taken_for_a_while(wire: WireClient, way: ContactChanne
 
 
 def test_password_opens_nothing_more(wire: WireClient) -> None:
-    """The password of a deleted account signs in no more (security A7)."""
+    """The password of a deleted account no longer works (security A7)."""
     email = wire.fresh_email()
     account = wire.account(email=email, password=PASSWORD)
     assert EMAIL.cancel(wire, account.token, email, EMAIL.code(wire, email)).code == 1
@@ -96,7 +96,7 @@ def test_password_opens_nothing_more(wire: WireClient) -> None:
 
 
 def test_codes_die_with_the_account(wire: WireClient) -> None:
-    """Codes asked for before the end serve nothing after it (security D1, T6)."""
+    """Codes requested before the deletion do not work after it (security D1, T6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password=PASSWORD)
     reset = EMAIL.code(wire, email, typ="forget_password")
@@ -117,7 +117,7 @@ def reborn(wire: WireClient, phone: str) -> str:
 
 
 def test_erased_number_starts_from_nothing(own_wire: WireClient) -> None:
-    """After 15 days the number opens a new account with nothing of the old (A4, A7)."""
+    """After 15 days the number creates a new account with nothing of the old one (A4, A7)."""
     own_wire.set_clock(set=NOW)
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
     friend = own_wire.account()
@@ -142,7 +142,7 @@ def test_erased_number_starts_from_nothing(own_wire: WireClient) -> None:
 
 
 def test_sign_in_meanwhile_makes_no_second_account(own_wire: WireClient) -> None:
-    """Before the erasure the number opens no new account (security A7)."""
+    """Before the erasure the number creates no new account (security A7)."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone)
@@ -156,7 +156,7 @@ def test_sign_in_meanwhile_makes_no_second_account(own_wire: WireClient) -> None
 
 
 def test_one_code_at_once(wire: WireClient) -> None:
-    """One code used ten times at once deletes once; the rest is refused (security C7)."""
+    """One code used ten times at once deletes once; the others are refused (security C7)."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone)
     code = PHONE.code(wire, phone)
@@ -188,7 +188,7 @@ def test_every_bound_channel_is_notified(wire: WireClient) -> None:
 
 
 def test_it_answers_like_one_that_never_was(wire: WireClient) -> None:
-    """From the end on get-user says 4402, byte for byte as of an unknown id (wire.md 2)."""
+    """After the deletion get-user returns 4402, byte for byte as for an unknown id (wire.md 2)."""
     phone, viewer = wire.fresh_phone(), wire.account().token
     account = wire.account(phone=phone, nickname="曾经")
     assert wire.get_user(account.id, token=viewer).pb_data.text(2) == "曾经"
@@ -200,7 +200,7 @@ def test_it_answers_like_one_that_never_was(wire: WireClient) -> None:
 
 
 def test_a_right_secret_is_answered_with_the_reason(wire: WireClient) -> None:
-    """Sign-in says that the account was cancelled only after a right secret (E3)."""
+    """Sign-in reports the cancellation only after a right secret (E3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password=OWN_PASSWORD)
     assert PHONE.cancel(wire, account.token, phone, PHONE.code(wire, phone)).code == 1
@@ -215,7 +215,7 @@ def test_a_right_secret_is_answered_with_the_reason(wire: WireClient) -> None:
 
 
 def test_a_reset_of_its_password_is_answered_with_the_reason(wire: WireClient) -> None:
-    """A right code for a new password is answered with the reason and sets none (security A7)."""
+    """A right code for a new password gets the reason and sets none (security A7)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password=OWN_PASSWORD)
     assert PHONE.cancel(wire, account.token, phone, PHONE.code(wire, phone)).code == 1
@@ -239,7 +239,7 @@ def test_a_reset_of_its_password_is_answered_with_the_reason(wire: WireClient) -
     ],
 )
 def test_one_of_both_is_named(wire: WireClient, named: dict[str, object], field: str) -> None:
-    """Neither, both or no such thing: 1100 with the name (wire.md 2)."""
+    """Neither, both or an invalid one is 1100 with the name (wire.md 2)."""
     token = wire.account().token
     reply = wire.request("POST", CANCEL_PATH, {"captcha": "000000", **named}, token=token)
     assert reply.json() == {"code": 1100, "msg": f"请求参数错误，{field}字段值非法"}
@@ -255,7 +255,7 @@ def test_an_empty_target_is_none(wire: WireClient) -> None:
 
 
 def test_anothers_target_reads_like_a_wrong_code(wire: WireClient) -> None:
-    """The answer is the same for a taken number, a free one and a wrong code (security E1)."""
+    """A taken number, a free one and a wrong code get the same response (security E1)."""
     mine, his = wire.fresh_phone(), wire.fresh_phone()
     token = wire.account(phone=mine).token
     wire.account(phone=his)
@@ -267,7 +267,7 @@ def test_anothers_target_reads_like_a_wrong_code(wire: WireClient) -> None:
 
 
 def test_the_delay_is_fifteen_days(own_wire: WireClient) -> None:
-    """A minute before, the number is still the old account's; a minute after, it is free (A7)."""
+    """The number is free a minute after the delay, and not a minute before (A7)."""
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone, nickname="曾经", coins=5)
     cancelled_at = own_wire.set_clock(advance=0)

@@ -40,7 +40,7 @@ def ignored(wire: WireClient, token: str, device: str = "d") -> Row:
 
 
 def ignore(wire: WireClient, token: str, modules: str, device: str = "d") -> Row:
-    """Set a device's ignored modules; return the whole answer."""
+    """Set a device's ignored modules; return the whole response."""
     return reply_to(wire, SET_MODULES, {"deviceId": device, "ignore": modules}, token=token)
 
 
@@ -53,7 +53,7 @@ def notification(wire: WireClient, token: str, device: str = "d", registration: 
 
 
 def notify(wire: WireClient, token: str, **fields: object) -> Row:
-    """Store a device's notification row; return the whole answer."""
+    """Store a device's notification row; return the whole response."""
     body: Row = {"deviceId": "d", "registrationId": "r", "isOpen": 1, "type": 2, **fields}
     return reply_to(wire, SET_STATUS, body, token=token)
 
@@ -63,12 +63,12 @@ def notify(wire: WireClient, token: str, **fields: object) -> Row:
     [(MODULES, {"deviceId": "d"}), (SET_MODULES, {"deviceId": "d", "ignore": ",30,20,10"})],
 )
 def test_modules_need_vip(wire: WireClient, path: str, body: Row) -> None:
-    """Without VIP the answer is -1 in JSON, without data (wire.md 2, 4)."""
+    """Without VIP the response is -1 in JSON, without data (wire.md 2, 4)."""
     assert reply_to(wire, path, body, token=wire.account().token) == NO_VIP
 
 
 def test_modules_end_with_vip(own_wire: WireClient) -> None:
-    """An account whose VIP ended yesterday has them no more (wire.md 2)."""
+    """An account whose VIP ended yesterday no longer has them (wire.md 2)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=1).token
     assert ignore(own_wire, token, ",10") == SUCCESS
@@ -78,7 +78,7 @@ def test_modules_end_with_vip(own_wire: WireClient) -> None:
 
 
 def test_fresh_device_ignores_nothing(wire: WireClient) -> None:
-    """Before anything is stored the row is whole and empty (wire.md 4)."""
+    """Before the first setting the row is complete and empty (wire.md 4)."""
     account = wire.account(vipDays=3)
     row = ignored(wire, account.token)
     assert (row["userId"], row["deviceId"], row["ignore"]) == (account.id, "d", "")
@@ -86,7 +86,7 @@ def test_fresh_device_ignores_nothing(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("modules", [",30,20,10", ",10", ",20,30", ""])
 def test_modules_are_kept(wire: WireClient, modules: str) -> None:
-    """What was set is read (wire.md 4)."""
+    """The set modules are read back (wire.md 4)."""
     account = wire.account(vipDays=3)
     assert ignore(wire, account.token, ",10") == SUCCESS
     assert ignore(wire, account.token, modules) == SUCCESS
@@ -109,7 +109,7 @@ def test_unknown_modules_are_named(wire: WireClient, modules: str) -> None:
 
 
 def test_each_device_has_its_modules(wire: WireClient) -> None:
-    """Another device and another user's device of the same name are others (wire.md 5)."""
+    """A device is identified by its account and its id (wire.md 5)."""
     token, other = wire.account(vipDays=3).token, wire.account(vipDays=3).token
     assert ignore(wire, token, ",10") == SUCCESS
     assert ignore(wire, token, ",20", device="e") == SUCCESS
@@ -120,7 +120,7 @@ def test_each_device_has_its_modules(wire: WireClient) -> None:
 
 
 def test_modules_carry_their_time(own_wire: WireClient) -> None:
-    """The key updateTime is the unix second of the last setting (wire.md 1.11)."""
+    """`updateTime` is the unix second of the last setting (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=3).token
     assert ignore(own_wire, token, ",10") == SUCCESS
@@ -131,7 +131,7 @@ def test_modules_carry_their_time(own_wire: WireClient) -> None:
 
 @pytest.mark.parametrize(("is_open", "kind"), [(1, 2), (0, 1), (1, 1)])
 def test_notification_is_kept(wire: WireClient, is_open: int, kind: int) -> None:
-    """What info stored, status reads (wire.md 4)."""
+    """`status` returns what `info` stored (wire.md 4)."""
     account = wire.account()
     assert notify(wire, account.token, isOpen=is_open, type=kind) == SUCCESS
     row = notification(wire, account.token)
@@ -141,14 +141,14 @@ def test_notification_is_kept(wire: WireClient, is_open: int, kind: int) -> None
 
 
 def test_fresh_notification_row_is_whole(wire: WireClient) -> None:
-    """Before anything is stored status answers with all keys (wire.md 3, 4)."""
+    """Before the first setting status has all keys (wire.md 3, 4)."""
     account = wire.account()
     row = notification(wire, account.token, "never seen")
     assert (row["userId"], row["deviceId"]) == (account.id, "never seen")
 
 
 def test_one_row_per_device(wire: WireClient) -> None:
-    """Storing again changes the row of that device and no other (wire.md 4)."""
+    """A second call changes the row of that device only (wire.md 4)."""
     token, other = wire.account().token, wire.account().token
     assert notify(wire, token) == SUCCESS
     assert notify(wire, token, deviceId="e", registrationId="r2", isOpen=0) == SUCCESS
@@ -164,7 +164,7 @@ def test_one_row_per_device(wire: WireClient) -> None:
 
 
 def test_notification_times(own_wire: WireClient) -> None:
-    """The row keeps the time it was made and the time of the last change (wire.md 1.11)."""
+    """The row has its creation time and the time of the last change (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     assert notify(own_wire, token) == SUCCESS
@@ -178,7 +178,7 @@ def test_notification_times(own_wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("is_open", [2, -1, 2**31, 2**53])
 def test_switch_is_zero_or_one(wire: WireClient, is_open: int) -> None:
-    """The switch isOpen is 1 or 0 (wire.md 4)."""
+    """`isOpen` is 1 or 0 (wire.md 4)."""
     body: Row = {"deviceId": "d", "registrationId": "r", "isOpen": is_open, "type": 2}
     assert refused_field(wire.post(SET_STATUS, body, token=wire.account().token)) == "isOpen"
 
@@ -205,12 +205,12 @@ UNKNOWN_MODULES = [
 
 
 def post(wire: WireClient, path: str, body: dict[str, object], token: str) -> bytes:
-    """Return the bytes of an answer."""
+    """Return the bytes of a response."""
     return wire.request("POST", path, body, token=token).content
 
 
 def test_a_device_where_nothing_was_set(wire: WireClient) -> None:
-    """Every key is there; a fresh device is notified, as it asked to be registered."""
+    """Every key exists; notifications are on for a new device, because it registers for them."""
     account = wire.account(vipDays=1)
     ignored = post(wire, READ, {"deviceId": "pad"}, account.token)
     assert ignored == (IGNORE_BYTES % (0, account.id, 0, "")).encode()
@@ -219,7 +219,7 @@ def test_a_device_where_nothing_was_set(wire: WireClient) -> None:
 
 
 def test_what_was_set_is_read(wire: WireClient) -> None:
-    """The golden, with the id and times that the server gave."""
+    """The response equals the golden, with the server's id and times."""
     account = wire.account(vipDays=1)
     token, row_id = account.token, int(account.id) * 128 + 1
     assert post(wire, WRITE, {"deviceId": "pad", "ignore": ",30,20,10"}, token) == SUCCESS_BYTES
@@ -264,7 +264,7 @@ def test_bad_fields_are_named(
 
 
 def test_a_registration_may_be_long_and_a_device_nameless(wire: WireClient) -> None:
-    """The bounds themselves are taken; no device id is one too (wire.md 5)."""
+    """The limits themselves are accepted; an empty device id is valid (wire.md 5)."""
     token = wire.account().token
     body: dict[str, object] = {"deviceId": "", "registrationId": "r" * 512, "isOpen": 1, "type": 0}
     assert post(wire, STORE, body, token) == SUCCESS_BYTES
@@ -274,7 +274,7 @@ def test_a_registration_may_be_long_and_a_device_nameless(wire: WireClient) -> N
 
 @pytest.mark.one_engine
 def test_vip_is_asked_before_the_body_is_read(wire: WireClient) -> None:
-    """Without VIP the answer is -1 for any body; notifications need none."""
+    """Without VIP any body gets -1; notifications need no VIP."""
     token = wire.account().token
     refused = '{"code":-1,"msg":"功能仅限VIP用户使用"}'.encode()
     for path in (READ, WRITE):

@@ -1,6 +1,6 @@
-"""A member's devices (wire.md 3 clients, 4 clients and device-offline, security T6, T7).
+"""An account's devices (wire.md 3 clients, 4 clients and device-offline, security T6, T7).
 
-Device ids are opaque, long ones are kept as their hash, and clients are named (wire.md 4, 5).
+Device ids are opaque, long ones are stored as a hash, and clients are named (wire.md 4, 5).
 Edges of user/clients and user/device-offline (wire.md 4, security T3, T5, T8).
 """
 
@@ -19,7 +19,7 @@ KINDS = {1: pb.LENGTH, 3: pb.LENGTH, 4: pb.LENGTH, 5: pb.VARINT}
 
 
 def clients(wire: WireClient, token: str) -> Answer:
-    """GET `/v1/user/clients`."""
+    """Send GET `/v1/user/clients`."""
     reply = wire.request("GET", "/v1/user/clients", token=token)
     return read_answer(reply.status_code, reply.headers, reply.content)
 
@@ -47,7 +47,7 @@ def test_golden_bytes(wire: WireClient) -> None:
 
 
 def test_login_timestamp_is_the_servers(own_wire: WireClient) -> None:
-    """The field login_timestamp is the unix second of the sign-in (wire.md 1.11, 3)."""
+    """login_timestamp is the unix second of the sign-in (wire.md 1.11, 3)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.signed_in(own_wire.fresh_phone(), deviceId="d", platform="web")
     own_wire.set_clock(set=NOW + 7200)
@@ -56,7 +56,7 @@ def test_login_timestamp_is_the_servers(own_wire: WireClient) -> None:
 
 
 def test_all_devices_of_the_caller(wire: WireClient) -> None:
-    """Each device with a session stands there, and no other user's (wire.md 4)."""
+    """Each device with a session is listed, and no other user's (wire.md 4)."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone, deviceId="door", platform="door")
     token = wire.signed_in(phone, deviceId="one", platform="android")
@@ -80,14 +80,14 @@ def test_same_device_stands_once(wire: WireClient) -> None:
 
 
 def test_device_without_a_name_stands_too(wire: WireClient) -> None:
-    """Each sign-in without a deviceId stands there as a device "" (wire.md 5)."""
+    """Each sign-in without a deviceId is listed as a device "" (wire.md 5)."""
     phone = wire.fresh_phone()
     token, _ = (wire.signed_in(phone, platform="pad") for _ in "ab")
     assert [(d.text(3), d.text(4)) for d in devices(wire, token)] == [("pad", "")] * 2
 
 
 def test_offline_without_a_name_ends_all_that_have_none(wire: WireClient) -> None:
-    """The deviceId "" means every session without one: they are indistinguishable (wire.md 5)."""
+    """The deviceId "" means every session without one: they cannot be told apart (wire.md 5)."""
     phone = wire.fresh_phone()
     named, one, two = (wire.signed_in(phone, deviceId=name) for name in ("d", "", ""))
     assert reply_to(wire, OFFLINE, {"deviceId": ""}, token=named) == SUCCESS
@@ -104,7 +104,7 @@ def test_offline_ends_that_devices_session(wire: WireClient) -> None:
 
 
 def test_one_may_end_oneself(wire: WireClient) -> None:
-    """The caller's own device goes like any other (wire.md 4)."""
+    """The caller's own device can be ended like any other (wire.md 4)."""
     token = wire.account(deviceId="mine").token
     assert reply_to(wire, OFFLINE, {"deviceId": "mine"}, token=token) == SUCCESS
     assert wire.own_info(token).code == -101
@@ -138,7 +138,7 @@ def test_device_ids_are_exact(wire: WireClient) -> None:
 
 
 def test_it_may_sign_in_again(wire: WireClient) -> None:
-    """A device that was ended may sign in again, with a new token (wire.md 5)."""
+    """An ended device may sign in again, with a new token (wire.md 5)."""
     phone = wire.fresh_phone()
     old, caller = wire.signed_in(phone, deviceId="d"), wire.signed_in(phone, deviceId="c")
     assert wire.post(OFFLINE, {"deviceId": "d"}, token=caller).code == 1
@@ -150,7 +150,7 @@ def test_it_may_sign_in_again(wire: WireClient) -> None:
     ("days", "step_days", "alive"), [(29, 29, True), (31, 31, False), (179, 20, True)]
 )
 def test_idle_sessions_end(own_wire: WireClient, days: int, step_days: int, *, alive: bool) -> None:
-    """A session ends after 30 days without use, and lives on while it is used (T4)."""
+    """A session ends after 30 days without use, and stays while it is used (T4)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     for day in range(step_days, days, step_days):
@@ -161,7 +161,7 @@ def test_idle_sessions_end(own_wire: WireClient, days: int, step_days: int, *, a
 
 
 def test_sessions_end_after_half_a_year(own_wire: WireClient) -> None:
-    """However much it is used, a session ends after 180 days (security T4)."""
+    """A session ends after 180 days, with any use (security T4)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     for day in range(20, 180, 20):
@@ -194,13 +194,13 @@ MOST_SESSIONS = 10
 
 
 def kept(device_id: str) -> str:
-    """What stands for a long id."""
+    """Return the stored form of a long id."""
     return "sha256:" + hashlib.sha256(device_id.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("device_id", LONG)
 def test_long_id_is_a_device(wire: WireClient, device_id: str) -> None:
-    """An id of 129 to 1,024 characters replaces its own session and no other's (T3, T8)."""
+    """An id of 129 to 1,024 characters only replaces its own session (T3, T8)."""
     phone = wire.fresh_phone()
     other = wire.signed_in(phone, deviceId=device_id[:-1] + "x")
     old, new = (wire.signed_in(phone, deviceId=device_id) for _ in "ab")
@@ -212,7 +212,7 @@ def test_long_id_is_a_device(wire: WireClient, device_id: str) -> None:
 @pytest.mark.parametrize("named", [lambda one: one, kept])
 @pytest.mark.parametrize("device_id", LONG)
 def test_long_id_is_known_again(wire: WireClient, device_id: str, named: object) -> None:
-    """Every endpoint knows a long id again, as it was sent and as it is shown (wire.md 5, T8)."""
+    """Every endpoint recognises a long id, as sent and as shown (wire.md 5, T8)."""
     assert callable(named)
     account = wire.account(phone=wire.fresh_phone(), vipDays=30, deviceId=device_id)
     asker = account.token
@@ -233,7 +233,7 @@ def test_long_id_is_known_again(wire: WireClient, device_id: str, named: object)
 
 
 def test_long_platform_is_cut(wire: WireClient) -> None:
-    """A platform is cut at 128 characters, never refused for its length (wire.md 4, T8)."""
+    """A platform is cut at 128 characters, and never refused for its length (wire.md 4, T8)."""
     phone = wire.fresh_phone()
     body = {"mobile": phone, "platform": "p" * 5000, **wire.solved()}
     assert wire.post("verification/get-verification-code", body).code == 1
@@ -242,7 +242,7 @@ def test_long_platform_is_cut(wire: WireClient) -> None:
 
 
 def test_sessions_without_an_id_are_bounded(wire: WireClient) -> None:
-    """As many sign-ins without a deviceId stand as an account may have; the oldest ends (T4)."""
+    """They are limited like all sessions of an account; the oldest ends (T4)."""
     email = wire.fresh_email()
     wire.account(email=email, password="long enough 湖 1", deviceId="first")
     tokens = [
@@ -269,7 +269,7 @@ def test_sessions_without_an_id_are_bounded(wire: WireClient) -> None:
 def test_agent_names_a_silent_client(
     wire: WireClient, platform: dict[str, object], agent: str, word: str
 ) -> None:
-    """Without a platform the User-Agent yields one word of up to 32 characters (4)."""
+    """Without a platform the User-Agent provides one word of up to 32 characters (4)."""
     phone = wire.fresh_phone()
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "deviceId": "d", **platform}
     answer = wire.post("user/verification-login", body, headers={"user-agent": agent})
@@ -284,7 +284,7 @@ LONGEST = "设" * 128
 
 @pytest.mark.parametrize("name", ["never seen", "", LONGEST, "' OR 1=1 --", "%", "\u202eabc"])
 def test_an_unknown_device_is_a_success_that_ends_nothing(wire: WireClient, name: str) -> None:
-    """An unknown device id is a success that ends nothing, so the answer reveals no devices."""
+    """An unknown device id gets success and ends nothing, so the response reveals no devices."""
     token = wire.account(deviceId="mine").token
     assert (
         wire.request("POST", OFFLINE_PATH, {"deviceId": name}, token=token).content == SUCCESS_BYTES
@@ -309,7 +309,7 @@ def test_an_unknown_device_is_a_success_that_ends_nothing(wire: WireClient, name
     ],
 )
 def test_what_is_no_device_id_is_named(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """Missing, of another type, too long or not printable in a log: 1100 (wire.md 2)."""
+    """A missing, mistyped, long or unprintable id is 1100 (wire.md 2)."""
     token = wire.account(deviceId="mine").token
     assert wire.request("POST", OFFLINE_PATH, body, token=token).content == REFUSED
     assert wire.own_info(token).code == 1
@@ -339,7 +339,7 @@ def test_a_device_that_ended_itself_may_still_sign_out(wire: WireClient) -> None
 
 
 def test_a_replaced_token_neither_reads_nor_ends(wire: WireClient) -> None:
-    """The old token of a device that signed in again reaches nothing of the new one (T3)."""
+    """The old token of a device that signed in again does not affect the new session (T3)."""
     phone = wire.fresh_phone()
     old = wire.signed_in(phone, deviceId="d")
     new = wire.signed_in(phone, deviceId="d")
@@ -349,7 +349,7 @@ def test_a_replaced_token_neither_reads_nor_ends(wire: WireClient) -> None:
 
 
 def test_a_token_of_the_clients_choice_is_never_given(wire: WireClient) -> None:
-    """A token sent along with a sign-in, anywhere, is not the one that comes back (T3)."""
+    """A token sent with a sign-in, anywhere, is not the one in the response (T3)."""
     mine = wire.account().token
     phone = wire.fresh_phone()
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "token": mine, "deviceId": mine}
@@ -361,7 +361,7 @@ def test_a_token_of_the_clients_choice_is_never_given(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["user/clients", "user/info"])
 def test_a_token_in_the_address_opens_no_list(wire: WireClient, path: str) -> None:
-    """`?token=` is no token (security T8)."""
+    """`?token=` is ignored (security T8)."""
     token = wire.account().token
     reply = wire.request("GET", f"/v1/{path}?token={token}")
     assert reply.json() == {"code": -101, "msg": "未登录"}
@@ -369,7 +369,7 @@ def test_a_token_in_the_address_opens_no_list(wire: WireClient, path: str) -> No
 
 @pytest.mark.one_engine
 def test_clients_is_a_get_alone(wire: WireClient) -> None:
-    """The other method is no endpoint (wire.md 1.1)."""
+    """POST is not an endpoint (wire.md 1.1)."""
     token = wire.account().token
     assert wire.request("POST", "/v1/user/clients", token=token).status_code == 404
     assert wire.request("GET", "/v1/user/device-offline", token=token).status_code == 404

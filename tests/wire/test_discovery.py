@@ -1,6 +1,6 @@
-"""Groups and bots to find (wire.md 4 recommend-category-list, recommend-list, recommend).
+"""Discovery of groups and bots (wire.md 4 recommend-category-list, recommend-list, recommend).
 
-Discovery over HTTP, on lists that the command line puts in while the server runs (wire.md 4).
+Discovery over HTTP, on lists imported by command while the server runs (wire.md 4).
 """
 
 import os
@@ -48,8 +48,8 @@ Groups = list[dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def lake(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox with the pack `discovery`, for this file alone."""
+def seeded(engine: EngineName) -> Iterator[WireClient]:
+    """Yield a sandbox with the pack `discovery`, for this file only."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         seed(wire, "discovery", 50)
@@ -57,9 +57,9 @@ def lake(engine: EngineName) -> Iterator[WireClient]:
 
 
 @pytest.fixture(scope="module")
-def token(lake: WireClient) -> str:
+def token(seeded: WireClient) -> str:
     """Return a member's token."""
-    return lake.account().token
+    return seeded.account().token
 
 
 def categories(wire: WireClient, token: str) -> list[str]:
@@ -86,16 +86,16 @@ def full_category(wire: WireClient, token: str) -> tuple[str, Groups]:
 
 
 def test_empty_server_has_lists(own_wire: WireClient) -> None:
-    """Where there is nothing to find the lists are empty, not missing (wire.md 4)."""
+    """Without groups the lists are empty, not missing (wire.md 4)."""
     token = own_wire.account().token
     assert isinstance(categories(own_wire, token), list)
     assert groups(own_wire, token, category="精选", size=30) == []
     assert parts(data_of(reply_to(own_wire, BOTS, token=token), "botList"), "botList") == []
 
 
-def test_categories_are_names(lake: WireClient, token: str) -> None:
+def test_categories_are_names(seeded: WireClient, token: str) -> None:
     """The categories are distinct texts (wire.md 4)."""
-    names = categories(lake, token)
+    names = categories(seeded, token)
     assert names
     assert all(names)
     assert len(set(names)) == len(names)
@@ -103,14 +103,14 @@ def test_categories_are_names(lake: WireClient, token: str) -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("channel", ["default", "", "huawei"])
-def test_any_channel(lake: WireClient, token: str, channel: str) -> None:
-    """The appChannel is any text (wire.md 4)."""
-    assert lake.post(CATEGORIES, {"appChannel": channel}, token=token).code == 1
+def test_any_channel(seeded: WireClient, token: str, channel: str) -> None:
+    """`appChannel` is any text (wire.md 4)."""
+    assert seeded.post(CATEGORIES, {"appChannel": channel}, token=token).code == 1
 
 
-def test_groups_of_a_category(lake: WireClient, token: str) -> None:
-    """Groups have the contract's keys and come by headcount, the largest first (wire.md 4)."""
-    _, found = full_category(lake, token)
+def test_groups_of_a_category(seeded: WireClient, token: str) -> None:
+    """Groups have the contract's keys and are sorted by headcount, descending (wire.md 4)."""
+    _, found = full_category(seeded, token)
     assert found
     sizes = [whole_number(group["headcount"]) for group in found]
     assert sizes == sorted(sizes, reverse=True)
@@ -120,24 +120,24 @@ def test_groups_of_a_category(lake: WireClient, token: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_pages_are_the_whole(lake: WireClient, token: str, size: int) -> None:
-    """Page by page nothing is missing and nothing stands twice (wire.md 4)."""
-    name, found = full_category(lake, token)
+def test_pages_are_the_whole(seeded: WireClient, token: str, size: int) -> None:
+    """The pages have every group once (wire.md 4)."""
+    name, found = full_category(seeded, token)
     wanted = found[:30] if size < 100 else found
     pages = range(1, -(-len(wanted) // size) + 1)
-    paged = [groups(lake, token, category=name, size=size, page=page) for page in pages]
+    paged = [groups(seeded, token, category=name, size=size, page=page) for page in pages]
     assert all(len(page) <= size for page in paged)
     assert [group for page in paged for group in page][: len(wanted)] == wanted
-    assert groups(lake, token, category=name, page=10_000) == []
+    assert groups(seeded, token, category=name, page=10_000) == []
 
 
-def test_exact_id_finds_its_group(lake: WireClient, token: str) -> None:
+def test_exact_id_finds_its_group(seeded: WireClient, token: str) -> None:
     """The exact id finds the group; a part of it does not (wire.md 4)."""
-    name, found = full_category(lake, token)
+    name, found = full_category(seeded, token)
     for group in found[:5]:
         chat_id = text(group["chatId"])
-        assert group in groups(lake, token, category=name, keyword=chat_id)
-        parted = groups(lake, token, category=name, keyword=chat_id[:-1])
+        assert group in groups(seeded, token, category=name, keyword=chat_id)
+        parted = groups(seeded, token, category=name, keyword=chat_id[:-1])
         assert all(says(hit, chat_id[:-1]) for hit in parted)
 
 
@@ -148,39 +148,39 @@ def says(group: dict[str, object], keyword: str) -> bool:
 
 
 @pytest.mark.parametrize("key", ["nickname", "introduction"])
-def test_keyword_finds_inside_texts(lake: WireClient, token: str, key: str) -> None:
-    """A keyword finds inside names and introductions, two Chinese characters do (wire.md 4)."""
-    name, found = full_category(lake, token)
+def test_keyword_finds_inside_texts(seeded: WireClient, token: str, key: str) -> None:
+    """A keyword matches inside names and introductions, with two Chinese characters (wire.md 4)."""
+    name, found = full_category(seeded, token)
     tried = [group for group in found if len(text(group[key])) >= 3]
     assert tried
     for group in tried[:5]:
         for keyword in {text(group[key])[:2], text(group[key])[-3:]}:
             if keyword != keyword.strip():
                 continue
-            hits = groups(lake, token, category=name, keyword=keyword)
+            hits = groups(seeded, token, category=name, keyword=keyword)
             assert all(says(hit, keyword) for hit in hits), keyword
             assert group in hits or len(hits) == 100, keyword
 
 
 @pytest.mark.parametrize("keyword", ["%", "_", "\\", "' or 1=1 --", '"', "*", "a OR b", "%%", "__"])
-def test_keyword_is_plain_text(lake: WireClient, token: str, keyword: str) -> None:
+def test_keyword_is_plain_text(seeded: WireClient, token: str, keyword: str) -> None:
     """No character of a keyword has a special meaning (security I8)."""
-    name, _ = full_category(lake, token)
+    name, _ = full_category(seeded, token)
     for category in (name, keyword):
-        hits = groups(lake, token, category=category, keyword=keyword)
+        hits = groups(seeded, token, category=category, keyword=keyword)
         assert all(says(hit, keyword) for hit in hits)
 
 
-def test_unfound_is_an_empty_list(lake: WireClient, token: str) -> None:
+def test_unfound_is_an_empty_list(seeded: WireClient, token: str) -> None:
     """A keyword without a match returns an empty list (wire.md 4)."""
-    name, _ = full_category(lake, token)
-    assert groups(lake, token, category=name, keyword="\u9f98\u9f98\u9f98") == []
+    name, _ = full_category(seeded, token)
+    assert groups(seeded, token, category=name, keyword="\u9f98\u9f98\u9f98") == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"extra": [1]}'])
-def test_bots(lake: WireClient, token: str, body: bytes) -> None:
+def test_bots(seeded: WireClient, token: str, body: bytes) -> None:
     """A bot's chatType and headcount are strings, its flags numbers (wire.md 4)."""
-    found = parts(data_of(reply_to(lake, BOTS, body, token=token), "botList"), "botList")
+    found = parts(data_of(reply_to(seeded, BOTS, body, token=token), "botList"), "botList")
     assert found
     for bot in found:
         check_shape(bot, BOT)
@@ -236,7 +236,7 @@ BOTS_GOLDEN = (
 def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
     """Run a command on the server's data, as an operator would."""
     command = [str(Path(sys.executable).with_name("hupan")), *arguments, "--data-dir", str(folder)]
-    subprocess.run(  # noqa: S603 - our own words
+    subprocess.run(  # noqa: S603 - our own arguments
         command,
         input=rows.encode(),
         env={**os.environ, **STORES.environment(folder)},
@@ -265,7 +265,7 @@ def imported_token(imported: WireClient) -> str:
 
 
 def test_categories_of_the_reference(imported: WireClient, imported_token: str) -> None:
-    """The categories, byte for byte, until an operator sets others."""
+    """The response has the default categories, byte for byte, until an operator sets others."""
     reply = imported.request(
         "POST", f"/v1/{CATEGORY_LIST}", {"appChannel": "default"}, token=imported_token
     )
@@ -299,7 +299,7 @@ def test_categories_of_the_reference(imported: WireClient, imported_token: str) 
 def test_groups(
     imported: WireClient, imported_token: str, wish: dict[str, object], groups: list[str]
 ) -> None:
-    """Each wish has its golden answer: by headcount, equal ones by id, never null."""
+    """Each request equals its golden: by headcount, then id, never null."""
     reply = imported.request("POST", f"/v1/{GROUP_LIST}", {**ALL, **wish}, token=imported_token)
     golden = '{"code":1,"data":{"groupList":[%s]},"msg":"success"}'
     assert reply.content.decode() == golden % ",".join(groups)
@@ -307,7 +307,7 @@ def test_groups(
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"nonsense"])
 def test_imported_bots(imported: WireClient, imported_token: str, body: bytes) -> None:
-    """The golden answer; the endpoint has no documented body, so any is taken (wire.md 1.4)."""
+    """The response equals the golden; without a documented body any is accepted (wire.md 1.4)."""
     reply = imported.request("POST", f"/v1/{BOT_LIST}", body, token=imported_token)
     assert reply.content.decode() == BOTS_GOLDEN
 
@@ -348,14 +348,14 @@ def test_bad_fields_are_named(
 @pytest.mark.one_engine
 @pytest.mark.parametrize("field", ALL)
 def test_missing_fields_are_named(imported: WireClient, imported_token: str, field: str) -> None:
-    """So does a missing one."""
+    """A missing value gets 1100 with its name."""
     wish = {name: value for name, value in ALL.items() if name != field}
     assert refused_field(imported.post(GROUP_LIST, wish, token=imported_token)) == field
 
 
 @pytest.mark.one_engine
 def test_the_channel_is_asked_for(imported: WireClient, imported_token: str) -> None:
-    """The list of categories has one field, and names it."""
+    """The list of categories has one field, which is named."""
     assert refused_field(imported.post(CATEGORY_LIST, {}, token=imported_token)) == "appChannel"
 
 
@@ -363,5 +363,5 @@ def test_the_channel_is_asked_for(imported: WireClient, imported_token: str) -> 
 @pytest.mark.parametrize("path", [CATEGORY_LIST, GROUP_LIST, BOT_LIST])
 @pytest.mark.parametrize("token", [None, "", "12345678-1234-1234-1234-123456789012"])
 def test_discovery_needs_a_session(imported: WireClient, path: str, token: str | None) -> None:
-    """Without a valid token the answer is -101 (wire.md 1.7)."""
+    """Without a valid token the response is -101 (wire.md 1.7)."""
     assert imported.post(path, {**ALL, "appChannel": "default"}, token=token).code == -101

@@ -11,13 +11,13 @@ EMAIL = "verification/get-email-verification-code"
 
 
 def nothing_was_sent(wire: WireClient, email: str) -> bool:
-    """Return whether no mail waits or left for an address.
+    """Return whether no mail is queued or sent for an address.
 
-    Messages leave in the order they were asked for, so a marker's arrival settles it.
+    Messages are sent in order, so the arrival of a later one settles it.
     """
     marker = wire.fresh_email()
     assert wire.ask_email(marker).code == 1
-    wire.next_letter("email", marker, set())
+    wire.next_message("email", marker, set())
     return wire.list_outbox("email", email) == []
 
 
@@ -30,7 +30,7 @@ def test_code_without_a_type(wire: WireClient, extra: dict[str, object], *, boun
         wire.account(email=email)
     body = {"email": email, **wire.solved(), **extra}
     assert wire.request("POST", f"/v1/{EMAIL}", body).json() == {"code": 1, "msg": "success"}
-    letter = wire.next_letter("email", email, set())
+    letter = wire.next_message("email", email, set())
     assert (letter.channel, letter.to) == ("email", email)
     assert re.fullmatch("[0-9]{6}", letter.code)
     assert letter.code in letter.text
@@ -41,7 +41,7 @@ def test_reset_code_for_a_bound_address(wire: WireClient) -> None:
     email = wire.fresh_email()
     wire.account(email=email, password="long enough 1")
     assert wire.ask_email(email, typ="forget_password").code == 1
-    assert re.fullmatch("[0-9]{6}", wire.next_letter("email", email, set()).code)
+    assert re.fullmatch("[0-9]{6}", wire.next_message("email", email, set()).code)
 
 
 def test_reset_code_for_an_unknown_address(wire: WireClient) -> None:
@@ -63,7 +63,7 @@ def test_reset_code_finds_any_case(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
-    """With a wrong captcha no mail leaves, and the captcha is used up (wire.md 4)."""
+    """With a wrong captcha no mail is sent, and the captcha is used up (wire.md 4)."""
     email, captcha = wire.fresh_email(), wire.captcha()
     body = {"email": email, "code": captcha.wrong, "id": captcha.id}
     assert_refused(wire.post(EMAIL, body))
@@ -93,5 +93,5 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(wire: WireClient, email: str) -> None:
-    """One plain address is an address, and nothing else (security U7)."""
+    """Only a single plain address is valid (security U7)."""
     assert_refused(wire.post(EMAIL, {"email": email, **wire.solved()}))

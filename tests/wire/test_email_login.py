@@ -11,7 +11,7 @@ PASSWORD = "correct horse 湖畔"
 
 
 def test_answer_is_exactly_a_token(wire: WireClient) -> None:
-    """Success is {code, data: {token}, msg} and no more (wire.md 4)."""
+    """Success is exactly {code, data: {token}, msg} (wire.md 4)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     body = {"email": email, "password": PASSWORD, "deviceId": "awa", "platform": "android"}
@@ -22,7 +22,7 @@ def test_answer_is_exactly_a_token(wire: WireClient) -> None:
 
 
 def test_account_is_the_address_owners(wire: WireClient) -> None:
-    """The token opens the account that the address is bound to (wire.md 4)."""
+    """The token belongs to the account of the address (wire.md 4)."""
     email = wire.fresh_email()
     account = wire.account(email=email, password=PASSWORD)
     data = wire.own_info(wire.email_login(email, PASSWORD).text("token")).pb_data
@@ -51,14 +51,14 @@ def test_address_has_no_case(wire: WireClient, change: object) -> None:
     ],
 )
 def test_device_and_platform_are_free(wire: WireClient, extra: dict[str, object]) -> None:
-    """Both platform and deviceId may be missing, and unknown keys are ignored (wire.md 1.4, 4)."""
+    """`platform` and `deviceId` may be missing, and unknown keys are ignored (wire.md 1.4, 4)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     assert wire.email_login(email, PASSWORD, **extra).code == 1
 
 
 def test_every_failure_is_one_answer(wire: WireClient) -> None:
-    """Wrong address, wrong password and no password get one answer (wire.md 4)."""
+    """Wrong address, wrong password and no password get one response (wire.md 4)."""
     known, bare = wire.fresh_email(), wire.fresh_email()
     wire.account(email=known, password=PASSWORD)
     wire.account(email=bare)
@@ -86,7 +86,7 @@ def test_every_failure_is_one_answer(wire: WireClient) -> None:
     ],
 )
 def test_password_is_taken_whole(wire: WireClient, password: str) -> None:
-    """No trimming, no truncation, no folding: every character counts (security P2)."""
+    """Every character counts: nothing is trimmed, truncated or folded (security P2)."""
     email = wire.fresh_email()
     wire.account(email=email, password=password)
     near = [
@@ -107,14 +107,14 @@ def test_password_is_taken_whole(wire: WireClient, password: str) -> None:
 @pytest.mark.parametrize("password", ["", "s", "\x00", "湖"])
 @pytest.mark.parametrize("times", [1, 7, 1025, 10_000])
 def test_any_wrong_password_is_refused(wire: WireClient, password: str, times: int) -> None:
-    """A wrong password of any length is refused, and nothing breaks (security P1, P2)."""
+    """A wrong password of any length is refused without a server error (security P1, P2)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     assert_refused(wire.email_login(email, password * times))
 
 
 def test_same_device_replaces_its_session(wire: WireClient) -> None:
-    """Signing in again on the same device ends the old session, on another not (wire.md 5)."""
+    """Only a sign-in on the same device ends the old session (wire.md 5)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD, deviceId="door")
     old, other, new = (
@@ -125,7 +125,7 @@ def test_same_device_replaces_its_session(wire: WireClient) -> None:
 
 
 def test_both_ways_in_share_the_device(wire: WireClient) -> None:
-    """A session belongs to user and device, whichever way it came in (wire.md 5)."""
+    """A session belongs to user and device, with either kind of sign-in (wire.md 5)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     door = wire.account(phone=phone, email=email, password=PASSWORD, deviceId="one").token
     by_code = wire.signed_in(phone, deviceId="one")
@@ -138,5 +138,5 @@ def test_both_ways_in_share_the_device(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("email", ["", "nobody", "a@b", "a@b,c@d.example", "' or 1=1 --", "%", "*"])
 def test_odd_addresses_are_refused(wire: WireClient, email: str) -> None:
-    """What is no address opens nothing (wire.md 4)."""
+    """An invalid address is refused (wire.md 4)."""
     assert_refused(wire.email_login(email, PASSWORD))

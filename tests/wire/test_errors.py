@@ -1,6 +1,6 @@
 """Every refusal has its own code and its message in both languages (wire.md 2).
 
-Chinese by default, English when asked (wire.md 2).
+Chinese is the default, English on request (wire.md 2).
 """
 
 import re
@@ -24,14 +24,14 @@ Refusal = Callable[[WireClient, Headers], Answer]
 
 
 def already_bound(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) -> Answer:
-    """Bind a second one."""
+    """Bind a second contact."""
     token, target = wire.account(**{way.field: way.fresh(wire)}).token, way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     return wire.post(way.bind_path, body, token=token, headers=headers)
 
 
 def not_bound(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) -> Answer:
-    """Change what is not there."""
+    """Change a missing contact."""
     token, target = wire.account().token, way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     return wire.post(way.change_path, body, token=token, headers=headers)
@@ -45,7 +45,7 @@ def wrong_code(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) 
 
 
 def weak_password(wire: WireClient, headers: Headers) -> Answer:
-    """Set a password that everybody knows."""
+    """Set a common password."""
     email = wire.fresh_email()
     wire.account(email=email)
     body = {"email": email, "captcha": EMAIL.code(wire, email), "password": "password"}
@@ -53,13 +53,13 @@ def weak_password(wire: WireClient, headers: Headers) -> Answer:
 
 
 def without_vip(wire: WireClient, headers: Headers) -> Answer:
-    """Ask for what is for VIP alone."""
+    """Call an endpoint for VIP without it."""
     token = wire.account().token
     return wire.post("user/module-ignore-info", {"deviceId": "d"}, token=token, headers=headers)
 
 
 def taken_invitation(wire: WireClient, headers: Headers) -> Answer:
-    """Ask for the invitation code of another."""
+    """Request the invitation code of another account."""
     code = wire.own_info(wire.account().token).pb_data.text(12)
     return wire.post(CHANGE_CODE, {"code": code}, token=wire.account().token, headers=headers)
 
@@ -98,7 +98,7 @@ def test_each_has_its_own_code(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("refuse", REFUSALS)
 def test_each_speaks_both_languages(wire: WireClient, refuse: Refusal) -> None:
-    """A refusal keeps its code and changes its words (wire.md 2)."""
+    """A refusal in another language has the same code (wire.md 2)."""
     chinese, english = refuse(wire, {}), refuse(wire, ENGLISH)
     assert chinese.code == english.code
     assert CHINESE.search(chinese.msg)
@@ -112,7 +112,7 @@ def test_both_ways_are_refused(
     way: ContactChannel,
     refuse: Callable[[WireClient, Headers, ContactChannel], Answer],
 ) -> None:
-    """What holds for a phone holds for an e-mail (wire.md 4)."""
+    """Phone and e-mail have the same rules (wire.md 4)."""
     assert refuse(wire, {}, way).code > 1
 
 
@@ -132,13 +132,13 @@ CHINESE_TAGS = [None, "", "zh-CN", "zh", "zh-CN,zh;q=0.9,en;q=0.5", "*", "not a 
 
 
 def spoken(tag: str | None) -> dict[str, str]:
-    """Return the header, or none."""
+    """Return the Accept-Language header, or none."""
     return {} if tag is None else {"accept-language": tag}
 
 
 @pytest.mark.parametrize("tag", CHINESE_TAGS)
 def test_chinese_is_the_default(wire: WireClient, tag: str | None) -> None:
-    """Without a wish for English the messages are the contract's (wire.md 2)."""
+    """Without a preference for English the messages are the contract's (wire.md 2)."""
     headers = spoken(tag)
     assert wire.own_info(None, headers=headers).msg == "未登录"
     unknown = wire.post("user/get-user", pb.text(2, "9" * 15), token="a", headers=headers)
@@ -149,7 +149,7 @@ def test_chinese_is_the_default(wire: WireClient, tag: str | None) -> None:
 
 @pytest.mark.parametrize("tag", ENGLISH_TAGS)
 def test_english_when_asked(wire: WireClient, tag: str) -> None:
-    """With Accept-Language: en every message is English, in both forms (wire.md 2)."""
+    """With Accept-Language: en every message is English, in both formats (wire.md 2)."""
     headers = spoken(tag)
     answers = {
         -101: wire.own_info(None, headers=headers),
@@ -166,7 +166,7 @@ def test_english_when_asked(wire: WireClient, tag: str) -> None:
 
 
 def test_each_refusal_has_both_languages(wire: WireClient) -> None:
-    """A refusal keeps its code and changes its words (wire.md 2)."""
+    """A refusal in another language has the same code (wire.md 2)."""
     requests: list[tuple[str, dict[str, object]]] = [
         ("user/verification-login", {"mobile": wire.fresh_phone(), "captcha": "000000"}),
         ("user/email-login", {"email": wire.fresh_email(), "password": "wrong password"}),

@@ -1,6 +1,6 @@
-"""Every field of every request is tried with what it cannot be (wire.md 2, code 1100).
+"""Every field of every request is tried with invalid values (wire.md 2, code 1100).
 
-The requests of signing in have a file of their own (test_bad_fields).
+The sign-in requests have their own file (test_bad_fields).
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Field:
     """A field of a request.
 
     Attributes:
-        good: a value that is right in form; the request as a whole may still be refused.
+        good: a well-formed value; the request as a whole may still be refused.
         may_miss: the contract says so, or leaves it open (deviceId: wire.md 5).
         out_of_range: values of the right type that are out of range.
-        is_secret: what is compared and never kept: too long a one is refused, but not by name.
+        is_secret: compared and never stored: too long a value is refused, but not by name.
     """
 
     path: str
@@ -94,14 +94,14 @@ every_field = pytest.mark.parametrize("field", FIELDS, ids=str)
 
 @pytest.fixture
 def token(wire: WireClient) -> str:
-    """Return a token that every endpoint takes."""
+    """Return a token that every endpoint accepts."""
     return wire.account(vipDays=3).token
 
 
 def send(
     wire: WireClient, token: str, field: Field, value: object, *, drop: bool = False
 ) -> Answer:
-    """Send a request that is right but for one field."""
+    """Send a request that is valid but for one field."""
     body = {other.name: other.good for other in FIELDS if other.path == field.path}
     body[field.name] = value
     if drop:
@@ -135,7 +135,7 @@ def test_out_of_range_is_named(wire: WireClient, token: str, subtests: pytest.Su
 
 
 def test_too_long_is_named(wire: WireClient, token: str, subtests: pytest.Subtests) -> None:
-    """A text far beyond any limit is named; a secret one at least refused (wire.md 2)."""
+    """A text far beyond any limit is named; a secret one is at least refused (wire.md 2)."""
     for field in [f for f in FIELDS if isinstance(f.good, str)]:
         with subtests.test(field=field):
             answer = send(wire, token, field, FAR_TOO_LONG)
@@ -147,7 +147,7 @@ def test_too_long_is_named(wire: WireClient, token: str, subtests: pytest.Subtes
 
 @pytest.mark.parametrize("email", [5, *(email for email in NO_EMAIL if email)])
 def test_cancel_by_email_names_it(wire: WireClient, token: str, email: object) -> None:
-    """The other way to name oneself obeys the same rules (wire.md 4 cancel-user)."""
+    """The e-mail form of the request has the same rules (wire.md 4 cancel-user)."""
     answer = wire.post("user/cancel-user", {"email": email, "captcha": "123456"}, token=token)
     assert refused_field(answer) == "email"
 
@@ -164,7 +164,7 @@ PROTOBUF = [("user/edit-nickname", "name", 3), ("user/edit-avatar", "url", 2)]
 
 @pytest.mark.parametrize(("path", "name", "place"), PROTOBUF)
 def test_protobuf_fields(wire: WireClient, token: str, path: str, name: str, place: int) -> None:
-    """Absent, empty, of a wrong wire type or too long is named in protobuf (wire.md 2, I6)."""
+    """A missing, empty, mistyped or long field is named in protobuf (wire.md 2, I6)."""
     bodies = [b"", pb.text(place, ""), pb.number(place, 5), pb.double(place, 1.0)]
     bodies += [
         pb.text(place + 7, "n"),
@@ -180,7 +180,7 @@ def test_protobuf_fields(wire: WireClient, token: str, path: str, name: str, pla
 def test_malformed_protobuf(
     wire: WireClient, token: str, path: str, name: str, place: int, tail: str
 ) -> None:
-    """What is no message is refused in protobuf, and changes nothing (security I3, I6)."""
+    """An invalid message is refused in protobuf, and changes nothing (security I3, I6)."""
     before = wire.own_info(token).pb_data
     good = pb.text(place, "https://a.example/")
     for broken in (good + bytes.fromhex(tail), pb.delimited(place, b"\xff\xfe")):

@@ -1,4 +1,4 @@
-"""Every endpoint that needs a token refuses none, a wrong one and an ended one (wire.md 1.7)."""
+"""Every endpoint that needs a token refuses a missing, a wrong and an ended one (wire.md 1.7)."""
 
 import httpx
 import pytest
@@ -46,7 +46,7 @@ def test_no_token(wire: WireClient, subtests: pytest.Subtests) -> None:
 
 
 def test_wrong_token(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """A token that never was is refused in the endpoint's own form (wire.md 1.6, 1.7)."""
+    """A token that was never issued is refused in the endpoint's own form (wire.md 1.6, 1.7)."""
     for call in CALLS:
         with subtests.test(call=call):
             for token in WRONG:
@@ -66,7 +66,7 @@ def test_ended_token(wire: WireClient, subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_bearer(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """The fallback header opens what the token header opens (wire.md 1.2)."""
+    """The fallback header works like the token header (wire.md 1.2)."""
     for call in CALLS:
         with subtests.test(call=call):
             token = wire.account(vipDays=3).token
@@ -76,7 +76,7 @@ def test_bearer(wire: WireClient, subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_token_in_the_address(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """A token in the query is no token (security T8)."""
+    """A token in the query is ignored (security T8)."""
     for call in CALLS:
         with subtests.test(call=call):
             token = wire.account(vipDays=3).token
@@ -89,7 +89,7 @@ def test_token_in_the_address(wire: WireClient, subtests: pytest.Subtests) -> No
 
 @pytest.mark.one_engine
 def test_wrong_token_in_the_json_form(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """Asked in the JSON form, the refusal is JSON too (wire.md 1.3)."""
+    """In the JSON form the refusal is JSON too (wire.md 1.3)."""
     for call in IN_PROTOBUF:
         with subtests.test(call=call):
             headers = {"content-type": "application/json"}

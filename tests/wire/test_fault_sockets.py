@@ -22,13 +22,13 @@ def put(wire: WireClient, *rules: dict[str, object]) -> None:
 
 
 def hits(wire: WireClient) -> list[int]:
-    """How often each rule has fired."""
+    """Return how often each rule was applied."""
     return [rule["hits"] for rule in wire.http.get("/sandbox/faults").json()]
 
 
 @pytest.fixture
 def socket(wire: WireClient) -> Iterator[SocketClient]:
-    """Return a socket without a login, and remove all rules afterwards."""
+    """Yield a socket without a login, and remove all rules afterwards."""
     with SocketClient(wire.server.port) as client:
         yield client
     wire.http.put("/sandbox/faults", content=b"[]")
@@ -46,7 +46,7 @@ def test_a_delay_keeps_the_order(wire: WireClient, socket: SocketClient) -> None
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_socket_is_reset(wire: WireClient, socket: SocketClient, when: str) -> None:
-    """It ends without a closing frame, and without an answer (K-5)."""
+    """It ends without a closing frame, and without a response (K-5)."""
     put(wire, {"reset": when, "nth": 2})
     socket.beat()
     socket.send("heartbeat", {}, "2")
@@ -57,7 +57,7 @@ def test_a_socket_is_reset(wire: WireClient, socket: SocketClient, when: str) ->
 
 
 def test_answers_are_cut_and_garbled(wire: WireClient, socket: SocketClient) -> None:
-    """Those to the message that the rule is for, and no others (K-5)."""
+    """Only the responses to the message of the rule are changed (K-5)."""
     put(wire, {"truncate": 3, "nth": 1}, {"garble": True, "nth": 2})
     right = acknowledgement("7")
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_answers_are_cut_and_garbled(wire: WireClient, socket: SocketClient) -> 
 
 
 def test_a_rule_is_for_the_sockets_of_an_account(wire: WireClient, socket: SocketClient) -> None:
-    """From its login on, which is kept where the reset comes after it (K-5)."""
+    """The rule applies from its login on, which succeeds if the reset comes after it (K-5)."""
     one, other = wire.account(), wire.account()
     put(wire, {"account": one.id, "reset": "after"})
     socket.log_in(other.token).beat()
@@ -83,7 +83,7 @@ def test_a_rule_is_for_the_sockets_of_an_account(wire: WireClient, socket: Socke
 
 
 def test_rules_for_requests_count_no_messages(wire: WireClient, socket: SocketClient) -> None:
-    """A rule for any path does not hit a socket by its heartbeats (K-5)."""
+    """A rule for any path does not apply to heartbeats (K-5)."""
     content = json.dumps([{"reset": "before"}, {"path": "/*", "delayMs": 60_000}])
     assert wire.http.put("/sandbox/faults", content=content).status_code == 200
     socket.beat()
@@ -92,7 +92,7 @@ def test_rules_for_requests_count_no_messages(wire: WireClient, socket: SocketCl
 
 
 def test_a_delay_ends_with_its_rule(wire: WireClient, socket: SocketClient) -> None:
-    """What waits goes on when the rules are replaced (K-5)."""
+    """Delayed messages continue when the rules are replaced (K-5)."""
     put(wire, {"delayMs": 60_000})
     socket.send("heartbeat", {}, "1")
     while hits(wire) != [1]:
@@ -102,7 +102,7 @@ def test_a_delay_ends_with_its_rule(wire: WireClient, socket: SocketClient) -> N
 
 
 def test_too_many_held_messages_end_the_socket(wire: WireClient, socket: SocketClient) -> None:
-    """So that a delay holds no more than some messages in memory (K-5)."""
+    """A delay holds only a limited number of messages in memory (K-5)."""
     put(wire, {"delayMs": 60_000, "nth": 1})
     for _ in range(40):
         socket.send("heartbeat", {}, "1")

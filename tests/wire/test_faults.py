@@ -1,6 +1,6 @@
 """Faults on demand: what each rule does, to which requests, and which rules are refused (K-5).
 
-How client libraries take them is in `tests/flows/test_fault_stacks.py`.
+`tests/flows/test_fault_stacks.py` covers the reaction of client libraries.
 """
 
 import json
@@ -29,19 +29,19 @@ def put(wire: WireClient, *rules: Rule) -> list[Rule]:
 
 
 def hits(wire: WireClient) -> list[object]:
-    """How often each rule has fired."""
+    """Return how often each rule was applied."""
     return [rule["hits"] for rule in wire.http.get("/sandbox/faults").json()]
 
 
 @pytest.fixture(autouse=True)
 def _faultless(wire: WireClient) -> Iterator[None]:
-    """Leave no rule behind."""
+    """Remove all rules afterwards."""
     yield
     put(wire)
 
 
 def test_a_code_comes_in_the_form_of_the_endpoint(wire: WireClient) -> None:
-    """JSON and protobuf alike, with the text of the real error, in either language (K-5)."""
+    """JSON and protobuf have the text of the real error, in either language (K-5)."""
     account = wire.account()
     put(wire, {"path": CAPTCHA, "code": 7100}, {"path": INFO, "code": -101})
     reply = wire.http.post(CAPTCHA, content=b"{}")
@@ -57,7 +57,7 @@ def test_a_code_comes_in_the_form_of_the_endpoint(wire: WireClient) -> None:
 
 
 def test_an_unknown_code_has_a_text_too(wire: WireClient) -> None:
-    """Every code has a message, since clients show the message as it is (K-5)."""
+    """Every code has a message, because clients show it (K-5)."""
     put(wire, {"path": CAPTCHA, "code": 987654, "httpStatus": 503})
     reply = wire.http.post(CAPTCHA)
     assert (reply.status_code, reply.json()["code"]) == (503, 987654)
@@ -66,7 +66,7 @@ def test_an_unknown_code_has_a_text_too(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("status", [204, 304, 400, 401, 429, 500, 502, 503, 504, 599])
 def test_an_http_status_is_sent(wire: WireClient, status: int) -> None:
-    """As a proxy in front would send it; the connection stays usable (K-5)."""
+    """It is the status of a proxy in front; the connection stays usable (K-5)."""
     put(wire, {"path": CAPTCHA, "httpStatus": status})
     assert wire.http.post(CAPTCHA).status_code == status
     put(wire)
@@ -74,7 +74,7 @@ def test_an_http_status_is_sent(wire: WireClient, status: int) -> None:
 
 
 def test_an_error_changes_nothing(wire: WireClient) -> None:
-    """What is answered with an error is not handled (K-5)."""
+    """A request that gets an error is not handled (K-5)."""
     account = wire.account(nickname="before")
     put(wire, {"path": "/v1/user/logout", "code": 1001}, {"path": "/v1/*", "httpStatus": 500})
     headers = {"token": account.token}
@@ -85,7 +85,7 @@ def test_an_error_changes_nothing(wire: WireClient) -> None:
 
 
 def test_the_first_rule_that_fires_decides(wire: WireClient) -> None:
-    """Each rule counts what matches it, and only one has its way (K-5)."""
+    """Each rule counts its matches, and only one is applied (K-5)."""
     put(
         wire,
         {"path": CAPTCHA, "nth": 2, "code": 1002},
@@ -98,7 +98,7 @@ def test_the_first_rule_that_fires_decides(wire: WireClient) -> None:
 
 
 def test_a_rule_is_for_one_account(wire: WireClient) -> None:
-    """Others, and requests without a token, are not concerned (K-5)."""
+    """Other accounts and requests without a token are not affected (K-5)."""
     one, other = wire.account(), wire.account()
     put(wire, {"account": one.id, "code": 7100})
     assert wire.own_info(one.token).code == 7100
@@ -123,13 +123,13 @@ def test_setting_rules_resets_the_hits(wire: WireClient) -> None:
 
 
 def fails(wire: WireClient, error: type[httpx.HTTPError]) -> None:
-    """Ask for a captcha, in vain."""
+    """Check that a request for a captcha fails with this error."""
     with pytest.raises(error):
         wire.http.post(CAPTCHA)
 
 
 def test_a_connection_is_reset_before_the_change(wire: WireClient) -> None:
-    """The client sees the connection end, and nothing was done (K-5)."""
+    """The client's connection ends, and nothing was changed (K-5)."""
     account = wire.account()
     put(wire, {"path": "/v1/user/logout", "reset": "before"})
     with pytest.raises(httpx.TransportError):
@@ -138,7 +138,7 @@ def test_a_connection_is_reset_before_the_change(wire: WireClient) -> None:
 
 
 def test_a_connection_is_reset_after_the_change(wire: WireClient) -> None:
-    """The client sees the same, and the change is kept (K-5)."""
+    """The client's connection ends, and the change is kept (K-5)."""
     account = wire.account()
     put(wire, {"path": "/v1/user/logout", "reset": "after"})
     with pytest.raises(httpx.TransportError):
@@ -148,7 +148,7 @@ def test_a_connection_is_reset_after_the_change(wire: WireClient) -> None:
 
 
 def test_a_body_is_cut(wire: WireClient) -> None:
-    """Content-Length is that of the whole, and the connection ends before (K-5)."""
+    """Content-Length is that of the whole body, and the connection ends earlier (K-5)."""
     put(wire, {"path": CAPTCHA, "truncate": 7})
     with wire.http.stream("POST", CAPTCHA) as reply:
         assert int(reply.headers["content-length"]) > 1000
@@ -159,7 +159,7 @@ def test_a_body_is_cut(wire: WireClient) -> None:
 
 
 def test_bytes_are_garbled(wire: WireClient) -> None:
-    """As many bytes come as should, and no decoder takes them (K-5)."""
+    """The number of bytes is right, and no decoder accepts them (K-5)."""
     account = wire.account()
     whole = len(wire.http.get(INFO, headers={"token": account.token}).content)
     put(wire, {"path": CAPTCHA, "garble": True}, {"path": INFO, "garble": True})
@@ -174,7 +174,7 @@ def test_bytes_are_garbled(wire: WireClient) -> None:
 
 
 def test_a_response_trickles(wire: WireClient) -> None:
-    """It comes in pieces, and whole (K-5)."""
+    """It arrives in pieces, and complete (K-5)."""
     put(wire, {"path": CAPTCHA, "trickle": 20_000})
     with wire.http.stream("POST", CAPTCHA) as reply:
         pieces = list(reply.iter_raw(chunk_size=None))
@@ -185,7 +185,7 @@ def test_a_response_trickles(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_delay_passes(wire: WireClient) -> None:
-    """The response comes later, and is the right one (K-5)."""
+    """The response arrives later, and is correct (K-5)."""
     put(wire, {"path": CAPTCHA, "delayMs": 300})
     with pytest.raises(httpx.ReadTimeout):
         wire.http.post(CAPTCHA, timeout=0.1)
@@ -194,7 +194,7 @@ def test_a_delay_passes(wire: WireClient) -> None:
 
 
 def test_other_paths_never_fail(wire: WireClient) -> None:
-    """A rule for everything leaves health and the sandbox's own routes alone (K-5)."""
+    """A rule for all paths does not affect health and the sandbox's own routes (K-5)."""
     put(wire, {"reset": "before"})
     assert wire.http.get("/healthz").status_code == 200
     assert wire.http.get("/").headers["location"] == "/sandbox/pages/"
@@ -205,7 +205,7 @@ def test_other_paths_never_fail(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_reset_clears_the_rules() -> None:
-    """And a seed repeats by chance what fails, also after the rules were put again (K-5)."""
+    """A seed repeats the random failures, even after the rules were set again (K-5)."""
     rule: Rule = {"path": CAPTCHA, "probability": 0.5, "code": 1002}
     seen: list[list[int]] = []
     for _ in range(2):
@@ -246,7 +246,7 @@ BAD: list[tuple[Any, str]] = [
     ([{"truncate": -1}], "第 1 条"),
     ([{"reset": "after", "code": 1002}], "code"),
     ([{"reset": "before", "garble": True}], "garble"),
-    ([{"account": "13800138000x", "code": 1}], "账号 ID"),
+    ([{"account": "13800138000x", "code": 1}], "账号编号"),
     ([{"path": "v1/user/info", "code": 1}], "以 / 开头"),
     ([{"path": "/v1/user/info?x=1", "code": 1}], "查询参数"),
     ([{"path": "/v1/*/info", "code": 1}], "末尾"),
@@ -260,7 +260,7 @@ BAD: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("body", "word"), BAD, ids=lambda value: str(value)[:40])
 def test_a_rule_that_means_nothing_is_refused(wire: WireClient, body: object, word: str) -> None:
-    """With a sentence that names the rule and what is right; the rules in force stay (K-5)."""
+    """The message names the rule and the valid form; the current rules stay (K-5)."""
     before = put(wire, {"path": "/v1/nowhere", "code": 1002})
     content = body if isinstance(body, str) else json.dumps(body)
     reply = wire.http.put("/sandbox/faults", content=content)

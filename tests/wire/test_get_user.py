@@ -11,14 +11,14 @@ NOW_IN_SHANGHAI = "2033-05-18 11:33:20"
 DAY_SECONDS = 86_400
 UNKNOWN_ID = "999999999999999"
 UNKNOWN_TAIL = bytes.fromhex("10 b222 1a12 e8afa5e794a8e688b7e4b88de5ad98e59ca8")
-# Field number -> wire type, from wire.md 3; no other field may stand in the answer.
+# Field number -> wire type, from wire.md 3; the response must have no other field.
 FIELDS = {1: 2, 2: 2, 3: 0, 4: 2, 5: 0, 6: 2, 7: 2, 10: 0, 11: 0, 12: 0, 13: 0, 14: 0}
 FIELDS |= {15: 0, 18: 2, 19: 2, 20: 2, 21: 2}
 ANY_TOKENS = ["x", "0", "not a token", "01234567-89ab-4cde-8f01-23456789abcd", "令牌", "%00"]
 
 
 def test_golden_request_and_answer(wire: WireClient) -> None:
-    """A request of literal bytes is answered with the user (wire.md 3)."""
+    """A request of literal bytes returns the user (wire.md 3)."""
     account = wire.account(nickname="湖畔")
     request = b"\x12" + bytes([len(account.id)]) + account.id.encode()
     answer = wire.post("user/get-user", request, token="any")
@@ -29,7 +29,7 @@ def test_golden_request_and_answer(wire: WireClient) -> None:
 
 
 def test_unknown_id_is_4402(wire: WireClient) -> None:
-    """An unknown id is 4402 without data, to the byte (wire.md 1.6, 2)."""
+    """An unknown id is 4402 without data, byte for byte (wire.md 1.6, 2)."""
     answer = wire.get_user(UNKNOWN_ID)
     assert (answer.code, answer.msg) == (4402, "该用户不存在")
     status = b"\x08" + pb.varint(answer.request_id) + UNKNOWN_TAIL
@@ -47,7 +47,7 @@ def test_any_token_will_do(wire: WireClient, token: str) -> None:
 
 @pytest.mark.one_engine
 def test_bearer_will_do(wire: WireClient) -> None:
-    """The fallback header carries any token too (wire.md 1.2)."""
+    """The fallback header accepts any token too (wire.md 1.2)."""
     account = wire.account()
     answer = wire.post(
         "user/get-user", pb.text(2, account.id), headers={"authorization": "Bearer x"}
@@ -57,7 +57,7 @@ def test_bearer_will_do(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"coins": 5, "vipDays": 3, "medals": ["一", "二"]}])
 def test_fields(wire: WireClient, fields: dict[str, object]) -> None:
-    """Only the contract's fields stand in the answer, each of its type (wire.md 3)."""
+    """The response has only the contract's fields, each of its type (wire.md 3)."""
     account = wire.account(phone=wire.fresh_phone(), email=wire.fresh_email(), **fields)
     for token in ("x", account.token):
         data = wire.get_user(account.id, token=token).pb_data
@@ -67,7 +67,7 @@ def test_fields(wire: WireClient, fields: dict[str, object]) -> None:
 
 
 def test_nothing_private_is_shown(wire: WireClient) -> None:
-    """Phone, e-mail and token of a user stand in no public answer (security D4, J8)."""
+    """A public response has no phone, e-mail or token of a user (security D4, J8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password="long enough 1")
     for token in ("x", account.token, wire.account().token):
@@ -84,7 +84,7 @@ def test_stranger_sees_no_remarks(wire: WireClient) -> None:
 
 
 def test_medals_are_sorted(wire: WireClient) -> None:
-    """Medals stand under 6 with id, name and sort, in the order of sort (wire.md 3)."""
+    """Medals are field 6 with id, name and sort, in the order of sort (wire.md 3)."""
     names = ["测试勋章", "Early bird", "湖畔"]
     medals = wire.get_user(wire.account(medals=names).id).pb_data.messages(6)
     assert {medal.text(2) for medal in medals} == set(names)
@@ -97,7 +97,7 @@ def test_medals_are_sorted(wire: WireClient) -> None:
 
 
 def test_register_time_is_shanghais(own_wire: WireClient) -> None:
-    """The text register_time is the wall clock of Asia/Shanghai (wire.md 1.11)."""
+    """register_time is the wall clock of Asia/Shanghai (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     told = own_wire.get_user(own_wire.account().id).pb_data.text(7)
     assert told[:17] == NOW_IN_SHANGHAI[:17]
@@ -105,7 +105,7 @@ def test_register_time_is_shanghais(own_wire: WireClient) -> None:
 
 
 def test_vip_is_public_and_ends(own_wire: WireClient) -> None:
-    """The fields is_vip, vip_expired_time and vip_status follow the clock (wire.md 3)."""
+    """is_vip, vip_expired_time and vip_status follow the clock (wire.md 3)."""
     own_wire.set_clock(set=NOW)
     plain, vip = own_wire.account(), own_wire.account(vipDays=1)
     data = own_wire.get_user(plain.id).pb_data
@@ -119,7 +119,7 @@ def test_vip_is_public_and_ends(own_wire: WireClient) -> None:
 
 
 def test_online_days(own_wire: WireClient) -> None:
-    """A day counts once a request came with the account's token (wire.md 5)."""
+    """A day counts once a request has the account's token (wire.md 5)."""
     own_wire.set_clock(set=NOW)
     account = own_wire.account()
 
@@ -139,7 +139,7 @@ def test_online_days(own_wire: WireClient) -> None:
 
 
 def test_new_account_is_found_at_once(wire: WireClient) -> None:
-    """An account made by signing in is found under its id (wire.md 4)."""
+    """An account created by a sign-in is found under its id (wire.md 4)."""
     token = wire.signed_in(wire.fresh_phone())
     user_id = wire.own_info(token).pb_data.text(1)
     assert wire.get_user(user_id).pb_data.text(1) == user_id
@@ -149,14 +149,14 @@ def test_new_account_is_found_at_once(wire: WireClient) -> None:
     "user_id", ["a", "-1", "0", "1", "1.0", "1e7", "9" * 19, "9" * 40, "x" * 500, "' or 1=1 --"]
 )
 def test_odd_ids_find_no_user(wire: WireClient, user_id: str) -> None:
-    """A malformed user id is answered as unknown or bad, never with an accident (wire.md 2)."""
+    """A malformed user id is unknown or invalid, never a server error (wire.md 2)."""
     assert wire.get_user(user_id).code in {4402, 1100}
 
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("zero", ["\u0660", "\uff10"])
 def test_foreign_digits_are_no_id(wire: WireClient, zero: str) -> None:
-    """Only ASCII digits make an id (security I7)."""
+    """An id only has ASCII digits (security I7)."""
     account = wire.account()
     foreign = "".join(chr(ord(zero) + int(digit)) for digit in account.id)
     assert wire.get_user(foreign).code in {4402, 1100}

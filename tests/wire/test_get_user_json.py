@@ -20,7 +20,7 @@ JSON_TYPES = [
 
 
 def ask(wire: WireClient, body: bytes, content_type: str | None) -> httpx.Response:
-    """Send a body under a type."""
+    """Send a body with a content type."""
     headers = {} if content_type is None else {"content-type": content_type}
     return wire.request("POST", PATH, body, token="any", headers=headers)
 
@@ -31,7 +31,7 @@ def body_for(user_id: str) -> bytes:
 
 
 def result_code(reply: httpx.Response) -> int:
-    """Return the code of a JSON reply, in the message's status or next to the msg."""
+    """Return the code of a JSON response, in the message's status or next to the msg."""
     assert reply.headers["content-type"] == JSON_TYPE
     value = reply.json()
     status = value.get("status", value)
@@ -44,7 +44,7 @@ def result_code(reply: httpx.Response) -> int:
 @pytest.mark.parametrize("content_type", JSON_TYPES)
 @pytest.mark.parametrize("blanks", [b"", b" ", b"\r\n\t  "])
 def test_json_is_answered_with_json(wire: WireClient, content_type: str, blanks: bytes) -> None:
-    """A body that starts with a brace under application/json is the JSON form (wire.md 1.3)."""
+    """A body that starts with a brace and is application/json is the JSON form (wire.md 1.3)."""
     account = wire.account(nickname="湖畔", medals=["勋章"], vipDays=3)
     reply = ask(wire, blanks + body_for(account.id), content_type)
     assert reply.status_code == 200
@@ -64,7 +64,7 @@ def test_json_is_answered_with_json(wire: WireClient, content_type: str, blanks:
     "content_type", [None, "application/octet-stream", "application/x-protobuf", "text/plain"]
 )
 def test_brace_under_another_type_is_no_json(wire: WireClient, content_type: str | None) -> None:
-    """Under any other type a brace is a broken protobuf (wire.md 1.3)."""
+    """With any other type a brace is invalid protobuf (wire.md 1.3)."""
     reply = ask(wire, body_for(wire.account().id), content_type)
     assert reply.status_code == 200
     assert reply.headers["content-type"] == PROTOBUF_TYPE
@@ -74,7 +74,7 @@ def test_brace_under_another_type_is_no_json(wire: WireClient, content_type: str
 
 
 def test_protobuf_under_the_json_type_stays_protobuf(wire: WireClient) -> None:
-    """Protobuf that arrives as application/json is answered with protobuf (wire.md 1.3)."""
+    """Protobuf sent as application/json gets protobuf (wire.md 1.3)."""
     account = wire.account()
     reply = ask(wire, pb.text(2, account.id), "application/json")
     assert reply.headers["content-type"] == PROTOBUF_TYPE
@@ -116,7 +116,7 @@ def test_unknown_keys_are_ignored(wire: WireClient) -> None:
     ],
 )
 def test_broken_json_is_refused(wire: WireClient, body: bytes) -> None:
-    """What is no JSON form of the request is refused, and nothing breaks (wire.md 2)."""
+    """An invalid JSON form is refused without a server error (wire.md 2)."""
     reply = ask(wire, body, "application/json")
     assert reply.status_code == 200
     assert reply.headers["x-result"] == "refused"

@@ -1,4 +1,4 @@
-"""A known and an unknown target get the same answer, to the byte (security E1, E3)."""
+"""A known and an unknown target get the same response, byte for byte (security E1, E3)."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ Request = Callable[[WireClient, str], Answer]
 
 
 def seen(answer: Answer) -> tuple[list[tuple[str, str]], bytes]:
-    """Return headers and body of a JSON answer without what differs between any two requests."""
+    """Return headers and body of a JSON response without the parts that always differ."""
     assert answer.form == "json"
     return headers_of(answer, "x-request-id", "date"), answer.body
 
 
 def headers_of(answer: Answer, *left_out: str) -> list[tuple[str, str]]:
-    """Return the headers, sorted, but for some."""
+    """Return the headers, sorted, except for some."""
     return sorted((k, v) for k, v in answer.headers.items() if k not in left_out)
 
 
@@ -33,7 +33,7 @@ def by_code(wire: WireClient, phone: str) -> Answer:
 
 
 def by_wrong_code(wire: WireClient, phone: str) -> Answer:
-    """Sign in to a number with a wrong code while a right one lives."""
+    """Sign in to a number with a wrong code while a right one is live."""
     code = wire.sms_code(phone)
     return wire.sign_in(phone, wire.wrong_code(code), deviceId="d", platform="web")
 
@@ -47,12 +47,12 @@ def by_dead_code(wire: WireClient, phone: str) -> Answer:
 
 
 def ask_sms(wire: WireClient, phone: str) -> Answer:
-    """Ask for an SMS code."""
+    """Request an SMS code."""
     return wire.ask_sms(phone)
 
 
 def ask_sms_badly(wire: WireClient, phone: str) -> Answer:
-    """Ask for an SMS code with a wrong captcha."""
+    """Request an SMS code with a wrong captcha."""
     captcha = wire.captcha()
     return wire.post(SMS, {"mobile": phone, "code": captcha.wrong, "id": captcha.id})
 
@@ -61,7 +61,7 @@ def ask_sms_badly(wire: WireClient, phone: str) -> Answer:
     "request_for", [by_code, by_wrong_code, by_dead_code, ask_sms, ask_sms_badly]
 )
 def test_phones(wire: WireClient, request_for: Request) -> None:
-    """A number with an account is answered like one without (security E1)."""
+    """A number with an account gets the same response as one without (security E1)."""
     for _ in range(PAIRS):
         known, unknown = wire.fresh_phone(), wire.fresh_phone()
         wire.account(phone=known)
@@ -84,17 +84,17 @@ def by_long_password(wire: WireClient, email: str) -> Answer:
 
 
 def ask_email(wire: WireClient, email: str) -> Answer:
-    """Ask for an e-mail code."""
+    """Request an e-mail code."""
     return wire.ask_email(email)
 
 
 def ask_reset(wire: WireClient, email: str) -> Answer:
-    """Ask for a code to reset the password."""
+    """Request a code to reset the password."""
     return wire.ask_email(email, typ="forget_password")
 
 
 def ask_reset_badly(wire: WireClient, email: str) -> Answer:
-    """Ask for a code to reset the password with a wrong captcha."""
+    """Request a code to reset the password with a wrong captcha."""
     captcha = wire.captcha()
     body = {"email": email, "code": captcha.wrong, "id": captcha.id, "typ": "forget_password"}
     return wire.post(EMAIL, body)
@@ -106,7 +106,7 @@ def ask_reset_badly(wire: WireClient, email: str) -> Answer:
     [by_password, by_empty_password, by_long_password, ask_email, ask_reset, ask_reset_badly],
 )
 def test_addresses(wire: WireClient, request_for: Request, fields: dict[str, object]) -> None:
-    """An address with an account is answered like one without (security E1)."""
+    """An address with an account gets the same response as one without (security E1)."""
     for _ in range(PAIRS):
         known, unknown = wire.fresh_email(), wire.fresh_email()
         wire.account(email=known, **fields)
@@ -114,12 +114,12 @@ def test_addresses(wire: WireClient, request_for: Request, fields: dict[str, obj
 
 
 def test_tokens(wire: WireClient) -> None:
-    """An ended token and one that never was are refused alike (security E1)."""
+    """An ended token and one that was never issued get the same refusal (security E1)."""
     ended = wire.account().token
     assert wire.post("user/logout", token=ended).code == 1
     never = "01234567-89ab-4cde-8f01-23456789abcd"
     answers = [wire.own_info(token) for token in (ended, never)]
-    # The request's id stands in the body, so the length is not the same for every pair.
+    # The body has the request's id, so the length differs between pairs.
     headers = [headers_of(answer, "x-request-id", "date", "content-length") for answer in answers]
     assert headers[0] == headers[1]
     assert (answers[0].code, answers[0].msg) == (answers[1].code, answers[1].msg)

@@ -1,4 +1,4 @@
-"""The lists that are empty without a message server, and what lies outside (wire.md 8.2)."""
+"""Lists that are empty without a message server, and unserved paths (wire.md 8.2)."""
 
 import json
 
@@ -13,7 +13,7 @@ CONVERSATIONS = "/v1/conversation/list"
 CONTACTS = "/v1/friend/address-book-list"
 REQUESTS = "/v1/friend/request-list"
 NO_BYTES = "d41d8cd98f00b204e9800998ecf8427e"
-# 4 md5, as it stands in wire.md 8.2: the hexadecimal md5 of nothing.
+# 4 md5, as in wire.md 8.2: the hexadecimal md5 of nothing.
 CONVERSATIONS_TAIL = b"\x22\x20" + NO_BYTES.encode()
 CONTACTS_TAIL = (
     bytes.fromhex("120a 0a06e794a8e688b7 1801")
@@ -35,13 +35,13 @@ def token(wire: WireClient) -> str:
 def ask(
     wire: WireClient, token: str, path: str, body: bytes = b"", content_type: str = ""
 ) -> httpx.Response:
-    """Send a body under a type, or without one."""
+    """Send a body with a content type, or without one."""
     headers = {"content-type": content_type} if content_type else {}
     return wire.request("POST", path, body, token=token, headers=headers)
 
 
 def success(reply: httpx.Response) -> bytes:
-    """Return the status of a protobuf success, with the id that the reply's header has."""
+    """Return the status of a protobuf success, with the id in the response's header."""
     status = b"\x08" + pb.varint(int(reply.headers["x-request-id"])) + b"\x10\x01\x1a\x07success"
     return b"\x0a" + pb.varint(len(status)) + status
 
@@ -97,7 +97,7 @@ def test_json_form(wire: WireClient, token: str, path: str, golden: str, body: b
     "body", [b'{"md5":5}', b'{"md5":["a"]}', b"{", b'{"md5":"\xff"}', b'{"a":' * 3_000]
 )
 def test_broken_json_is_refused(wire: WireClient, token: str, path: str, body: bytes) -> None:
-    """What is no JSON form of the request is 1100 with the status alone (wire.md 1.6, 2)."""
+    """An invalid JSON form is 1100 with only the status (wire.md 1.6, 2)."""
     reply = ask(wire, token, path, body, "application/json")
     value = reply.json()
     assert (reply.status_code, set(value), value["status"]["code"]) == (200, {"status"}, 1100)
@@ -109,7 +109,7 @@ def test_broken_json_is_refused(wire: WireClient, token: str, path: str, body: b
     "body", ["120100", "1203e6b996", f"1241{'41' * 65}", "1205", "12 02 fffe", "16 61", "12", "ff"]
 )
 def test_broken_protobuf_is_refused(wire: WireClient, token: str, path: str, body: str) -> None:
-    """What is no message is 1100 in protobuf, with the status alone (security I6)."""
+    """An invalid message is 1100 in protobuf, with only the status (security I6)."""
     reply = ask(wire, token, path, bytes.fromhex(body))
     message = pb.decode(reply.content)
     assert (reply.headers["content-type"], set(message.kinds())) == (PROTOBUF_TYPE, {1})
@@ -129,7 +129,7 @@ def test_friend_requests_of_a_json_client(
 
 @pytest.mark.one_engine
 def test_a_json_client_is_refused_in_json(wire: WireClient) -> None:
-    """Its token that is not valid is refused in JSON (wire.md 1.7)."""
+    """An invalid token is refused in JSON (wire.md 1.7)."""
     reply = ask(wire, "not a token", REQUESTS, b'{"size":20,"page":1}')
     assert reply.json() == {"code": -101, "msg": "未登录"}
 
@@ -149,7 +149,7 @@ NOTHING = b'{"code":1,"msg":"success"}'
 )
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"chatId":"7"}', b"nonsense", b"\xff" * 60_000])
 def test_json_lists(wire: WireClient, token: str, path: str, golden: bytes, body: bytes) -> None:
-    """Without a documented body anything is taken (wire.md 1.4, 8.2)."""
+    """Without a documented body any is accepted (wire.md 1.4, 8.2)."""
     reply = ask(wire, token, path, body)
     assert (reply.status_code, reply.headers["content-type"]) == (200, JSON_TYPE)
     assert reply.content == golden
@@ -173,7 +173,7 @@ OUTSIDE_MESSAGE = "本服务器只提供账号功能，没有此接口"
     ],
 )
 def test_outside_is_404_in_both_forms(wire: WireClient, method: str, path: str) -> None:
-    """What is not about accounts is HTTP 404, in the form that was sent (wire.md 8.2)."""
+    """Paths beyond accounts are HTTP 404, in the request's format (wire.md 8.2)."""
     for content_type in ("application/json", "text/plain", ""):
         headers = {"content-type": content_type} if content_type else {}
         reply = wire.request(method, path, b"{}", headers=headers)
@@ -192,13 +192,13 @@ def test_outside_is_404_in_both_forms(wire: WireClient, method: str, path: str) 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/msg", "/v1/msg/", "/v1/msgs/list", "/msg/list", "/v2/msg/a"])
 def test_near_outside_is_unknown(wire: WireClient, path: str) -> None:
-    """Any other path is simply unknown (wire.md 1.1)."""
+    """Any other path is unknown (wire.md 1.1)."""
     reply = wire.request("POST", path)
     assert (reply.status_code, reply.json()["code"]) == (404, 1104)
 
 
 def test_every_list_needs_a_token(wire: WireClient) -> None:
-    """Without a token the answer is -101 in JSON (wire.md 1.7)."""
+    """Without a token the response is -101 in JSON (wire.md 1.7)."""
     for path in (CONVERSATIONS, CONTACTS, REQUESTS, "/v1/sticky/list", "/v1/beta/info"):
         for body in (b"", b"{}"):
             assert wire.request("POST", path, body).json() == {"code": -101, "msg": "未登录"}

@@ -20,7 +20,7 @@ UNNAMED: list[dict[str, object] | bytes] = [
 
 @pytest.mark.parametrize("body", UNNAMED)
 def test_it_ends_the_tokens_session(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """It ends the session of the token and no other, even if the body names another (T5)."""
+    """Only the session of the token ends, even if the body names another (T5)."""
     phone = wire.fresh_phone()
     one, two = (wire.signed_in(phone, deviceId=device) for device in ("one", "two"))
     reply = wire.request("POST", "/v1/user/logout", body, token=one)
@@ -32,7 +32,7 @@ def test_it_ends_the_tokens_session(wire: WireClient, body: dict[str, object] | 
 
 @pytest.mark.parametrize("key", ["device-id", "deviceId"])
 def test_foreign_device_ends_nothing(wire: WireClient, key: str) -> None:
-    """Another user's deviceId ends nothing of that user (security T5)."""
+    """Another user's deviceId ends no session of that user (security T5)."""
     other = wire.signed_in(wire.fresh_phone(), deviceId="foreign")
     mine = wire.signed_in(wire.fresh_phone(), deviceId="mine")
     assert wire.post("user/logout", {key: "foreign"}, token=mine).code == 1
@@ -58,7 +58,7 @@ def test_second_logout_is_success(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_without_a_token_nothing_ends(wire: WireClient, token: str | None) -> None:
-    """Without a token the answer is -101 and no session ends (wire.md 1.7)."""
+    """Without a token the response is -101 and no session ends (wire.md 1.7)."""
     session = wire.signed_in(wire.fresh_phone(), deviceId="kept")
     answer = wire.post("user/logout", {"device-id": "kept"}, token=token)
     assert (answer.form, answer.code) == ("json", -101)
@@ -67,7 +67,7 @@ def test_without_a_token_nothing_ends(wire: WireClient, token: str | None) -> No
 
 @pytest.mark.one_engine
 def test_bearer_signs_out(wire: WireClient) -> None:
-    """The fallback header names the session too (wire.md 1.2)."""
+    """The fallback header works too (wire.md 1.2)."""
     token = wire.account().token
     assert wire.post("user/logout", headers={"authorization": f"Bearer {token}"}).code == 1
     assert wire.own_info(token).code == -101
@@ -83,7 +83,7 @@ def test_type_does_not_matter(wire: WireClient, content_type: str) -> None:
 
 
 def test_an_ended_token_reads_like_an_unknown_one(wire: WireClient) -> None:
-    """After signing out get-user treats the token as any other text (wire.md 4)."""
+    """After a sign-out get-user treats the token as any other text (wire.md 4)."""
     account = wire.account()
     assert wire.post("user/logout", token=account.token).code == 1
     assert wire.get_user(account.id, token=account.token).pb_data.message(18).fields == ()

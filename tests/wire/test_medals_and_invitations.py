@@ -27,7 +27,7 @@ def invite_code(wire: WireClient, token: str) -> str:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\x08\x01", b'{"extra": [1]}'])
 def test_medals_stand_without_a_wrapper(wire: WireClient, body: bytes) -> None:
-    """Medals stand under 2, each {1 id, 2 name, 5 sort}, to the byte (wire.md 3)."""
+    """Medals are field 2, each {1 id, 2 name, 5 sort}, byte for byte (wire.md 3)."""
     account = wire.account(medals=["测试勋章"])
     (medal,) = wire.get_user(account.id).pb_data.messages(6)
     answer = wire.post(MEDAL, body, token=account.token)
@@ -44,7 +44,7 @@ def test_no_medals_is_a_status(wire: WireClient) -> None:
 
 
 def test_medals_are_sorted(wire: WireClient) -> None:
-    """All medals of the caller stand there, by sort (wire.md 4)."""
+    """All medals of the caller are listed, by sort (wire.md 4)."""
     names = ["三", "一", "二", "Early bird"]
     account = wire.account(medals=names)
     answer = wire.post(MEDAL, token=account.token)
@@ -68,7 +68,7 @@ def test_same_medal_is_the_same_for_all(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"extra": [1]}'])
 def test_invite_progress(wire: WireClient, body: bytes) -> None:
-    """Four numbers of the whole server, its accounts of today and of always first (wire.md 4)."""
+    """Four numbers: the server's accounts of today and in total come first (wire.md 4)."""
     data = data_of(reply_to(wire, PROGRESS, body, token=wire.account().token), *PLACES)
     numbers = {key: whole_number(data[key]) for key in PLACES}
     assert 1 <= numbers["currentNumberDay"] <= numbers["currentNumberTotal"]
@@ -91,7 +91,7 @@ def free_code(wire: WireClient) -> str:
 
 
 def test_a_code_can_be_changed(wire: WireClient) -> None:
-    """The new code stands in own info, and the answer has no data (wire.md 4)."""
+    """Own info has the new code, and the response has no data (wire.md 4)."""
     token, code = wire.account().token, free_code(wire)
     assert reply_to(wire, CHANGE_CODE, {"code": code}, token=token) == SUCCESS
     assert invite_code(wire, token) == code
@@ -106,7 +106,7 @@ def test_a_code_is_changed_once(wire: WireClient) -> None:
 
 
 def test_anothers_code_is_refused(wire: WireClient) -> None:
-    """A code that another has is not given twice (wire.md 4)."""
+    """Another account's code is refused (wire.md 4)."""
     owner, token = wire.account(), wire.account().token
     before, taken = invite_code(wire, token), invite_code(wire, owner.token)
     assert_refused(wire.post(CHANGE_CODE, {"code": taken}, token=token))
@@ -115,14 +115,14 @@ def test_anothers_code_is_refused(wire: WireClient) -> None:
 
 
 def test_one_code_for_twenty(wire: WireClient) -> None:
-    """Twenty users want one code at once: one gets it (security A3, R10)."""
+    """Of twenty users that request one code at once, one gets it (security A3, R10)."""
     tokens, code = [wire.account().token for _ in range(20)], free_code(wire)
     winner(at_once(lambda token: wire.post(CHANGE_CODE, {"code": code}, token=token), tokens))
     assert [invite_code(wire, token) for token in tokens].count(code) == 1
 
 
 def test_one_user_changes_once_at_once(wire: WireClient) -> None:
-    """Ten changes of one account at once: one counts (wire.md 4)."""
+    """Of ten concurrent changes of one account one succeeds (wire.md 4)."""
     token, codes = wire.account().token, [free_code(wire) for _ in range(10)]
     answers = at_once(lambda code: wire.post(CHANGE_CODE, {"code": code}, token=token), codes)
     winner(answers)

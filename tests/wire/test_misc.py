@@ -1,4 +1,4 @@
-"""What a client reads about the server, its tasks and its VIP (wire.md 8.3), byte for byte."""
+"""Information about the server, the tasks and VIP (wire.md 8.3), byte for byte."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ VIP_PAGE = {
 
 
 def distribution(wire: WireClient, token: str, **headers: str) -> str:
-    """Return the whole answer."""
+    """Return the whole response."""
     reply = wire.request("GET", DISTRIBUTION, token=token, headers=headers)
     assert (reply.status_code, reply.headers["content-type"]) == (200, JSON_TYPE)
     return reply.content.decode()
@@ -55,7 +55,7 @@ def distribution(wire: WireClient, token: str, **headers: str) -> str:
     ],
 )
 def test_distribution_follows_the_host(wire: WireClient, host: str, server: str) -> None:
-    """Without public_url a client is led to the host that it addressed (wire.md 8.3)."""
+    """Without public_url the response has the host of the request (wire.md 8.3)."""
     urls = {
         "server": server,
         "media": f"{server}/media/",
@@ -66,7 +66,7 @@ def test_distribution_follows_the_host(wire: WireClient, host: str, server: str)
 
 @pytest.mark.parametrize("host", ["", "a b", 'a"b', "a/b", "a?b", "user@a", "a:port", "<script>"])
 def test_no_odd_host_comes_back(wire: WireClient, host: str) -> None:
-    """What is no host is not repeated (wire.md 8.3)."""
+    """An invalid host is not repeated (wire.md 8.3)."""
     token = wire.account().token
     lines = f"GET {DISTRIBUTION} HTTP/1.1\r\nhost: {host}\r\ntoken: {token}\r\n"
     status, _, body = exchange(wire.server, f"{lines}connection: close\r\n\r\n".encode())
@@ -76,7 +76,7 @@ def test_no_odd_host_comes_back(wire: WireClient, host: str) -> None:
 
 @pytest.fixture(scope="module")
 def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
-    """Yield a sandbox whose addresses, sizes and VIP page are the operator's."""
+    """Yield a sandbox with configured addresses, sizes and VIP page."""
     page = tmp_path_factory.mktemp("vip") / "page.json"
     page.write_text(json.dumps(VIP_PAGE), "utf-8")
     environment = {
@@ -90,7 +90,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]
 
 
 def test_distribution_of_settings(configured: WireClient) -> None:
-    """The settings lead all clients to the same addresses (wire.md 8.3)."""
+    """The settings give all clients the same addresses (wire.md 8.3)."""
     urls = {
         "server": "https://chat.example.com",
         "media": "https://chat.example.com/media/",
@@ -107,13 +107,13 @@ SIZES = (
 
 
 def test_sizes(wire: WireClient, configured: WireClient) -> None:
-    """Six numbers in megabytes, without a token (wire.md 8.3)."""
+    """The response has six numbers in megabytes, without a token (wire.md 8.3)."""
     assert wire.request("GET", "/v1/misc/setting").content.decode() == SIZES % (0, 0)
     assert configured.request("GET", "/v1/misc/setting").content.decode() == SIZES % (20, 20)
 
 
 def test_gray_status(wire: WireClient) -> None:
-    """A zero, without a token (wire.md 8.3)."""
+    """The response is a zero, without a token (wire.md 8.3)."""
     reply = wire.request("GET", "/v1/misc/gray-status?x=1")
     assert reply.content == b'{"code":1,"data":{"status":0},"msg":"success"}'
 
@@ -125,7 +125,7 @@ TASKS = (
 
 
 def test_tasks(wire: WireClient) -> None:
-    """What was changed is 1, however often (wire.md 8.3)."""
+    """A completed task is 1, however often it was done (wire.md 8.3)."""
     token = wire.account().token
 
     def tasks() -> str:
@@ -142,7 +142,7 @@ def test_tasks(wire: WireClient) -> None:
 
 
 def test_vip_lists(wire: WireClient, configured: WireClient) -> None:
-    """The operator's own, empty by default (wire.md 8.3)."""
+    """The lists are the operator's, empty by default (wire.md 8.3)."""
     products, benefits = "/v1/vip/vip-product-list", "/v1/vip/vip-benefits-list"
     token = wire.account().token
     reply = wire.request("POST", products, b"", token=token)
@@ -197,7 +197,7 @@ def test_unknown_groups_and_bots(wire: WireClient, unknown: str) -> None:
 
 
 def test_groups_and_bots_of_discovery(own_wire: WireClient) -> None:
-    """A group or bot of discovery is returned in full, by Host and by prefix (wire.md 8.3)."""
+    """A group or bot of discovery is complete, by Host and by prefix (wire.md 8.3)."""
     seed(own_wire, "discovery", 5)
     token = own_wire.account().token
     wish = {"category": "", "keyword": "", "size": 1, "page": 1}

@@ -7,12 +7,12 @@ from tests.support.client import WireClient
 
 NOW = 2_000_000_000
 DAY_SECONDS = 86_400
-# Field number -> wire type, from wire.md 3; no other field may stand in the answer.
+# Field number -> wire type, from wire.md 3; the response must have no other field.
 FIELDS = {1: 2, 2: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 1, 9: 0, 10: 0, 11: 0, 12: 2}
 
 
 def test_seeded_account_is_returned_whole(wire: WireClient) -> None:
-    """Every field that the account has stands under its number (wire.md 3)."""
+    """Every field of the account has its number (wire.md 3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, nickname="测试用户", coins=123, vipDays=30)
     answer = wire.own_info(account.token)
@@ -26,7 +26,7 @@ def test_seeded_account_is_returned_whole(wire: WireClient) -> None:
 
 
 def test_golden_bytes(wire: WireClient) -> None:
-    """The bytes of what is known beforehand are these, in the order of their numbers."""
+    """The predictable part is exactly these bytes, in the order of the field numbers."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, nickname="湖畔", coins=123)
     answer = wire.own_info(account.token)
@@ -57,7 +57,7 @@ def test_coins_are_a_double(wire: WireClient, coins: float) -> None:
 
 
 def test_vip_ends(own_wire: WireClient) -> None:
-    """The fields is_vip, vip_status and vip_expired_time follow the clock (wire.md 3)."""
+    """is_vip, vip_status and vip_expired_time follow the clock (wire.md 3)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=1).token
     active = own_wire.own_info(token).pb_data
@@ -75,7 +75,7 @@ def test_integers_stay_small(wire: WireClient) -> None:
 
 
 def test_each_token_sees_its_own(wire: WireClient) -> None:
-    """No token returns another account (security J8)."""
+    """A token only returns its own account (security J8)."""
     accounts = [wire.account(phone=wire.fresh_phone()) for _ in range(5)]
     told = [wire.own_info(account.token).pb_data.text(1) for account in accounts]
     assert told == [account.id for account in accounts]

@@ -1,6 +1,6 @@
-"""What many requests at once must not break (security C3, C7, R10).
+"""Concurrent requests (security C3, C7, R10).
 
-One number or address never belongs to two accounts, however many ask at once (R10, J4).
+One number or address never belongs to two accounts (R10, J4).
 """
 
 import pytest
@@ -30,7 +30,7 @@ def test_one_code_returns_one_token(wire: WireClient, device: str, *, bound: boo
 
 
 def test_wrong_tries_at_once_kill_the_code(wire: WireClient) -> None:
-    """After 100 wrong tries at once the right code is refused (security C3)."""
+    """After 100 concurrent wrong attempts the right code is refused (security C3)."""
     phone = wire.fresh_phone()
     code = wire.sms_code(phone)
     wrong = [f"{(int(code) + step) % 1_000_000:06d}" for step in range(1, 101)]
@@ -53,13 +53,13 @@ def test_one_captcha_buys_one_message(wire: WireClient) -> None:
         phones,
     )
     winner(answers)
-    # Messages leave in the order of their requests: the marker shows that nothing waits.
+    # Messages are sent in the order of their requests: the marker shows that none is queued.
     wire.sms_code(wire.fresh_phone())
     assert sum(len(wire.list_outbox("sms", phone)) for phone in phones) == 1
 
 
 def test_new_codes_at_once_leave_one_alive(wire: WireClient) -> None:
-    """Codes asked for at once for one number leave at most one that serves (security D1)."""
+    """Of codes requested at once for one number at most one works (security D1)."""
     phone = wire.fresh_phone()
     captchas = [wire.solved() for _ in range(10)]
     at_once(
@@ -71,13 +71,13 @@ def test_new_codes_at_once_leave_one_alive(wire: WireClient) -> None:
     wire.sms_code(wire.fresh_phone())
     codes = [letter.code for letter in wire.list_outbox("sms", phone)]
     assert len(codes) == 10
-    # Asking every code would spend the five tries of the live one: four besides the newest will do.
+    # Trying every code would use up the five attempts of the live one: four and the newest suffice.
     served = [wire.sign_in(phone, code).code == 1 for code in codes[:4]]
     assert sum(served) <= 1
 
 
 def test_passwords_at_once(wire: WireClient) -> None:
-    """Sign-ins by password at once on ten devices all succeed, each with its token (P5)."""
+    """Concurrent password sign-ins on ten devices all succeed, each with its token (P5)."""
     email = wire.fresh_email()
     wire.account(email=email, password="long enough 1", deviceId="door")
     answers = at_once(
@@ -89,7 +89,7 @@ def test_passwords_at_once(wire: WireClient) -> None:
 
 
 def test_same_device_at_once_keeps_one_session(wire: WireClient) -> None:
-    """Sign-ins of one user and device at once leave one session (wire.md 5)."""
+    """Concurrent sign-ins of one user and device leave one session (wire.md 5)."""
     email = wire.fresh_email()
     wire.account(email=email, password="long enough 1", deviceId="door")
     answers = at_once(lambda _: wire.email_login(email, "long enough 1", deviceId="one"), range(10))
@@ -99,7 +99,7 @@ def test_same_device_at_once_keeps_one_session(wire: WireClient) -> None:
 
 
 def test_logout_at_once(wire: WireClient) -> None:
-    """Signing out many times at once is success each time, and the session is gone (T5)."""
+    """Concurrent sign-outs all succeed, and the session is gone (T5)."""
     token = wire.account().token
     answers = at_once(lambda _: wire.post("user/logout", token=token), range(20))
     assert {answer.code for answer in answers} == {1}
@@ -107,7 +107,7 @@ def test_logout_at_once(wire: WireClient) -> None:
 
 
 def test_request_ids_at_once(wire: WireClient) -> None:
-    """Requests at once have ids of their own (wire.md 1.8)."""
+    """Concurrent requests have different ids (wire.md 1.8)."""
     answers = at_once(lambda _: wire.get_user("1"), range(THREADS))
     assert len({answer.request_id for answer in answers}) == THREADS
 
@@ -116,7 +116,7 @@ AT_ONCE = 50
 
 
 def only_winner(answers: list[Answer], accounts: list[Account]) -> Account:
-    """Return the account whose request succeeded; all others were refused alike."""
+    """Return the account whose request succeeded; all others got the same refusal."""
     pairs = zip(answers, accounts, strict=True)
     (winner,) = [account for answer, account in pairs if answer.code == 1]
     losers = [answer for answer in answers if answer.code != 1]
@@ -127,7 +127,7 @@ def only_winner(answers: list[Answer], accounts: list[Account]) -> Account:
 
 
 def test_fifty_bind_one_number(wire: WireClient) -> None:
-    """Of fifty accounts with the same right code one gets the number, and it opens that one."""
+    """Of fifty accounts with the same right code one gets the number, which signs in to it."""
     phone, accounts = wire.fresh_phone(), [wire.account() for _ in range(AT_ONCE)]
     body = {"phone": phone, "captcha": wire.sms_code(phone)}
     answers = at_once(lambda who: wire.post("user/bing-phone", body, token=who.token), accounts)
@@ -138,12 +138,12 @@ def test_fifty_bind_one_number(wire: WireClient) -> None:
 
 
 def test_fifty_change_to_one_address(wire: WireClient) -> None:
-    """Of fifty accounts that change to one address one does, and the others keep theirs."""
+    """Of fifty accounts that change to one address one succeeds, and the others keep theirs."""
     old = [wire.fresh_email() for _ in range(AT_ONCE)]
     accounts = [wire.account(email=email) for email in old]
     email = wire.fresh_email()
     assert wire.ask_email(email).code == 1
-    body = {"email": email, "captcha": wire.next_letter("email", email, set()).code}
+    body = {"email": email, "captcha": wire.next_message("email", email, set()).code}
     path = "user/change-email-check"
     answers = at_once(lambda who: wire.post(path, body, token=who.token), accounts)
     winner = only_winner(answers, accounts)

@@ -1,7 +1,7 @@
 """Setting a password by mail (wire.md 4 forget-password, security P6, C3, C7, C8, D1).
 
-Which passwords can be set, and that they are kept exactly (security P1-P3).
-Setting a password by a code that came by e-mail (wire.md 4, security P1-P3, P6, E1).
+Which passwords are accepted, and that they are exact (security P1-P3).
+Setting a password by a code from an e-mail (wire.md 4, security P1-P3, P6, E1).
 """
 
 from itertools import pairwise
@@ -22,7 +22,7 @@ TYPED = {"typ": "forget_password"}
 
 @pytest.mark.parametrize("extra", [{}, {"typ": ""}, TYPED])
 def test_it_sets_a_new_password(wire: WireClient, extra: dict[str, object]) -> None:
-    """A code asked for with the type or without it resets the password (wire.md 4)."""
+    """A code requested with or without the type resets the password (wire.md 4)."""
     email = wire.fresh_email()
     account = wire.account(email=email, password=OLD)
     body = {"email": email, "captcha": EMAIL.code(wire, email, **extra), "password": NEW}
@@ -68,7 +68,7 @@ def test_every_session_ends(wire: WireClient) -> None:
 
 
 def test_live_codes_die(wire: WireClient) -> None:
-    """An SMS code that was asked for before the reset signs in no more (security P6)."""
+    """An SMS code requested before the reset no longer signs in (security P6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email, password=OLD)
     before = PHONE.code(wire, phone)
@@ -118,7 +118,7 @@ def test_unbound_address_has_nothing_to_reset(wire: WireClient) -> None:
 
 
 def test_known_and_unknown_are_refused_alike(wire: WireClient) -> None:
-    """With a wrong code a known and an unknown address get one answer (security E1)."""
+    """With a wrong code a known and an unknown address get one response (security E1)."""
     known, unknown = wire.fresh_email(), wire.fresh_email()
     wire.account(email=known, password=OLD)
     for extra in ({}, TYPED):
@@ -131,7 +131,7 @@ def test_known_and_unknown_are_refused_alike(wire: WireClient) -> None:
 
 
 def test_five_wrong_tries_kill_the_code(wire: WireClient) -> None:
-    """After five wrong tries the right code resets nothing (security C3)."""
+    """After five wrong attempts the right code resets nothing (security C3)."""
     email = wire.fresh_email()
     wire.account(email=email, password=OLD)
     code = EMAIL.code(wire, email, **TYPED)
@@ -142,7 +142,7 @@ def test_five_wrong_tries_kill_the_code(wire: WireClient) -> None:
 
 
 def test_typed_code_serves_only_there(wire: WireClient) -> None:
-    """A code asked for with forget_password confirms and cancels nothing (wire.md 4, D1)."""
+    """A code requested with forget_password confirms and cancels nothing (wire.md 4, D1)."""
     email = wire.fresh_email()
     account = wire.account(email=email, password=OLD)
     for act in (EMAIL.change, EMAIL.cancel):
@@ -171,7 +171,7 @@ MAX_PASSWORD_BYTES = 1024
     ["12345678", "password", "qwertyuiop", "11111111", "iloveyou", "1234567890", "short 7"],
 )
 def test_weak_passwords_are_refused(wire: WireClient, password: str) -> None:
-    """Fewer than 8 characters or a common password is refused, the old one stays (P1, P3)."""
+    """Fewer than 8 characters, or a common password, is refused, and the old one stays (P1, P3)."""
     email = wire.fresh_email()
     wire.account(email=email, password=FIRST_PASSWORD)
     assert_refused(forget(wire, email, EMAIL.code(wire, email), password))
@@ -179,7 +179,7 @@ def test_weak_passwords_are_refused(wire: WireClient, password: str) -> None:
 
 
 def test_context_words_are_refused(wire: WireClient) -> None:
-    """One's own number, name or address is no password (security P3)."""
+    """The account's own number, name or address is refused (security P3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email, nickname="Zephyrine Q", password=FIRST_PASSWORD)
     for password in (phone, email.partition("@")[0], "Zephyrine Q"):
@@ -188,7 +188,7 @@ def test_context_words_are_refused(wire: WireClient) -> None:
 
 
 def test_passwords_are_taken_as_they_are(wire: WireClient) -> None:
-    """Blanks, emoji, NUL and length are kept to the byte, and none is cut (security P1, P2)."""
+    """Blanks, emoji, NUL and length are kept exactly, and nothing is cut (security P1, P2)."""
     email = wire.fresh_email()
     wire.account(email=email, password=FIRST_PASSWORD)
     accepted = ["柳浪闻莺 三潭印月", " spaced out 1 ", "🦋🦚🐬🦉🐢🦔🐝🦆", "nul\x00 within 9"]
@@ -207,7 +207,7 @@ def test_passwords_are_taken_as_they_are(wire: WireClient) -> None:
 
 
 def test_endless_password_is_refused(wire: WireClient) -> None:
-    """A password of more bytes than are hashed is refused, never cut (security P1)."""
+    """A password of more bytes than are hashed is refused, and not cut (security P1)."""
     email = wire.fresh_email()
     wire.account(email=email, password=FIRST_PASSWORD)
     endless = LONG * 6 + "x"
@@ -222,10 +222,10 @@ WRONG_CODE = b'{"code":1202,"msg":"\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81\xe9\x94\
 
 
 def code_for(wire: WireClient, email: str, typ: str = "") -> str:
-    """Ask for a code and return it."""
+    """Request a code and return it."""
     before = {letter.id for letter in wire.list_outbox("email", email)}
     assert wire.ask_email(email, **({"typ": typ} if typ else {})).code == 1
-    return wire.next_letter("email", email, before).code
+    return wire.next_message("email", email, before).code
 
 
 def reset(wire: WireClient, email: str, code: str, password: str = PASSWORD) -> Answer:
@@ -237,7 +237,7 @@ def reset(wire: WireClient, email: str, code: str, password: str = PASSWORD) -> 
 @pytest.mark.parametrize("typ", ["", "forget_password"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_password_is_set(wire: WireClient, typ: str, *, first: bool) -> None:
-    """A code of either kind sets a password, also the first; the old one no longer serves."""
+    """A code of either kind sets a password, also the first; the old one no longer works."""
     email = wire.fresh_email()
     who = wire.account(email=email, **({} if first else {"password": "old and forgotten"}))
     body = {"email": email, "captcha": code_for(wire, email, typ), "password": PASSWORD}
@@ -250,7 +250,7 @@ def test_a_password_is_set(wire: WireClient, typ: str, *, first: bool) -> None:
 
 @pytest.mark.slow
 def test_every_session_and_code_ends(wire: WireClient) -> None:
-    """All tokens of the account are refused at once, and its live codes are dead (P6)."""
+    """All tokens of the account are refused at once, and its codes no longer work (P6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     first = wire.account(phone=phone, email=email, deviceId="one").token
     second = wire.signed_in(phone, deviceId="two")
@@ -274,7 +274,7 @@ def test_every_contact_gets_one_notice(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_known_and_unknown_look_alike(wire: WireClient) -> None:
-    """An unknown address, a wrong code, a used one and none at all get the same bytes (E1)."""
+    """An unknown address, a wrong code, a used one and no code get the same bytes (E1)."""
     known, unknown, used = (wire.fresh_email() for _ in range(3))
     wire.account(email=known)
     wire.account(email=used)
@@ -288,7 +288,7 @@ def test_known_and_unknown_look_alike(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_five_wrong_codes_kill_the_right_one(wire: WireClient) -> None:
-    """Wrong codes are counted as everywhere (security C3, C5)."""
+    """Wrong codes share the limit of the other endpoints (security C3, C5)."""
     email = wire.fresh_email()
     wire.account(email=email, password="old and forgotten")
     code = code_for(wire, email)
@@ -300,7 +300,7 @@ def test_five_wrong_codes_kill_the_right_one(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_sms_code_sets_no_password(wire: WireClient) -> None:
-    """A code of the same account's number does not serve for its address (security C8)."""
+    """A code for the same account's number does not work for its address (security C8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email)
     assert reset(wire, email, wire.sms_code(phone)).code == 1202
@@ -310,7 +310,7 @@ def test_a_sms_code_sets_no_password(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("password", ["1234567", "湖畔一二三四五"])
 def test_short_passwords(wire: WireClient, password: str) -> None:
-    """Seven characters are too few, counted as characters (P1); the code stays good."""
+    """Seven characters are too few (P1); the code stays valid."""
     email = wire.fresh_email()
     wire.account(email=email)
     code = code_for(wire, email)
@@ -325,7 +325,7 @@ def test_short_passwords(wire: WireClient, password: str) -> None:
     "password", ["password", "woaini1314", "1qaz2wsx", "zhangwei123", "P@ssw0rd", "hupan2024"]
 )
 def test_weak_passwords(wire: WireClient, password: str) -> None:
-    """Common passwords are refused before the code is looked at, known address or not (P3)."""
+    """Common passwords are refused before the code is checked, for any address (P3)."""
     known, unknown = wire.fresh_email(), wire.fresh_email()
     wire.account(email=known)
     answers = [reset(wire, email, "000001", password) for email in (known, unknown)]
@@ -351,7 +351,7 @@ def test_a_password_made_of_the_account(wire: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_the_local_part_makes_no_password(wire: WireClient) -> None:
-    """The address itself is no secret (P3)."""
+    """The address itself is refused as a password (P3)."""
     email = wire.fresh_email()
     assert reset(wire, email, "000001", f"{email.partition('@')[0]}2031").code == 1409
 
@@ -365,7 +365,7 @@ def test_the_local_part_makes_no_password(wire: WireClient) -> None:
     ],
 )
 def test_any_text_serves_exactly(wire: WireClient, password: str) -> None:
-    """No rule of composition, nothing trimmed, cut or normalised (P1, P2)."""
+    """There is no rule of composition, and nothing is trimmed, cut or normalised (P1, P2)."""
     email = wire.fresh_email()
     wire.account(email=email)
     assert reset(wire, email, code_for(wire, email), password).code == 1
@@ -390,7 +390,7 @@ def test_bytes_past_72_count(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("value", [None, 12345678, ["long enough 1"], "x" * 1025, "长" * 342])
 def test_bad_passwords(wire: WireClient, value: object) -> None:
-    """No text, or more than 128 characters, is 1100 with the field's name (P1)."""
+    """A value that is no text, or has more than 128 characters, is 1100 with its name (P1)."""
     body = {"email": wire.fresh_email(), "captcha": "123456", "password": value}
     assert refused_field(wire.post(PATH, body)) == "password"
 
@@ -398,14 +398,14 @@ def test_bad_passwords(wire: WireClient, value: object) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_half_characters(wire: WireClient) -> None:
-    """Half of a surrogate pair is no text and never an error of the server."""
+    """Half of a surrogate pair is refused without a server error."""
     body = b'{"email":"a@example.com","captcha":"1","password":"\\ud800-long-enough"}'
     assert wire.post(PATH, body).code == 1100
 
 
 @pytest.mark.slow
 def test_a_banned_account(wire: WireClient) -> None:
-    """A ban is mentioned only after a right code; the password stays (E3)."""
+    """The ban is reported only after a right code; the password stays (E3)."""
     email = wire.fresh_email()
     wire.account(email=email, password="old and forgotten", banDays=5)
     code = code_for(wire, email)

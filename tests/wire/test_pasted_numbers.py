@@ -1,4 +1,4 @@
-"""A number is the same number however it is pasted, at every door (wire.md 5)."""
+"""A number is the same in any pasted form, at every endpoint (wire.md 5)."""
 
 import pytest
 
@@ -14,18 +14,18 @@ FORMS = [
 
 
 def pasted(form: str, phone: str) -> str:
-    """Return a number as it comes from elsewhere."""
+    """Return a number in a pasted form."""
     return form.format(phone[:3], phone[3:7], phone[7:])
 
 
 def in_full_width(phone: str) -> str:
-    """Return a number as it is typed with a Chinese keyboard."""
+    """Return a number as typed with a Chinese keyboard."""
     return phone.translate({code: code + 0xFEE0 for code in range(0x30, 0x3A)})
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_one_number_at_every_door(wire: WireClient, form: str) -> None:
-    """Asked, looked for, signed in with and shown: it is one number and one account."""
+def test_one_number_at_every_endpoint(wire: WireClient, form: str) -> None:
+    """Request, look-up, sign-in and display treat it as one number and one account."""
     phone = wire.fresh_phone()
     code = wire.sms_code(pasted(form, phone), sent_to=phone)
     assert [letter.code for letter in wire.list_outbox("sms", pasted(form, phone))] == [code]
@@ -36,7 +36,7 @@ def test_one_number_at_every_door(wire: WireClient, form: str) -> None:
 
 
 def test_binding_a_pasted_number(wire: WireClient) -> None:
-    """What is bound is the plain number."""
+    """The plain number is bound."""
     account, phone = wire.account(email=wire.fresh_email()), wire.fresh_phone()
     code = wire.sms_code(in_full_width(phone), sent_to=phone)
     body = {"phone": pasted(FORMS[0], phone), "captcha": code}
@@ -45,7 +45,7 @@ def test_binding_a_pasted_number(wire: WireClient) -> None:
 
 
 def test_an_account_to_order(wire: WireClient) -> None:
-    """The sandbox's door takes a pasted number, once."""
+    """The sandbox's account route accepts a pasted number, once."""
     phone = wire.fresh_phone()
     account = wire.account(phone=pasted(FORMS[2], phone))
     assert wire.own_info(account.token).pb_data.text(6) == phone
@@ -54,7 +54,7 @@ def test_an_account_to_order(wire: WireClient) -> None:
 
 
 def test_limits_count_one_number(wire: WireClient) -> None:
-    """Five wrong codes kill a code, however the number is written each time (C3, C5)."""
+    """Five wrong codes invalidate a code, in any form of the number (C3, C5)."""
     phone = wire.fresh_phone()
     code = wire.sms_code(phone)
     wrong = wire.wrong_code(code)

@@ -51,7 +51,7 @@ def own_data(wire: WireClient, token: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("body", [b"", b"{}", {"extra": [1]}])
 def test_fresh_account_has_all_keys(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """All eleven keys stand in the answer, never null, for a fresh account too (wire.md 4)."""
+    """All eleven keys exist and are not null, even for a fresh account (wire.md 4)."""
     account = wire.account()
     data = part(data_of(reply_to(wire, READ, body, token=account.token), "data"), "data")
     check_shape(data, SHAPE)
@@ -62,7 +62,7 @@ def test_fresh_account_has_all_keys(wire: WireClient, body: dict[str, object] | 
 
 
 def test_whole_data_is_kept(wire: WireClient) -> None:
-    """All seven fields come back as they were saved (wire.md 4)."""
+    """All seven fields are read back as saved (wire.md 4)."""
     account = wire.account()
     assert reply_to(wire, SAVE, WHOLE, token=account.token) == SUCCESS
     data = own_data(wire, account.token)
@@ -71,7 +71,7 @@ def test_whole_data_is_kept(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("key", sorted(WHOLE))
 def test_absent_keys_stay(wire: WireClient, key: str) -> None:
-    """One key alone changes nothing else (wire.md 4)."""
+    """One key changes nothing else (wire.md 4)."""
     account = wire.account()
     saved = {**WHOLE, "introduction": "before"}
     assert reply_to(wire, SAVE, saved, token=account.token) == SUCCESS
@@ -90,7 +90,7 @@ def test_absent_keys_stay(wire: WireClient, key: str) -> None:
 
 
 def test_two_fields_as_some_clients_send(wire: WireClient) -> None:
-    """A client that sends two fields loses none of the rest (wire.md 4)."""
+    """A client that sends two fields keeps all the others (wire.md 4)."""
     account = wire.account()
     assert reply_to(wire, SAVE, {"city": "杭州市"}, token=account.token) == SUCCESS
     two: dict[str, object] = {"introduction": "i", "gender": 2, "more": {"x": None}}
@@ -100,7 +100,7 @@ def test_two_fields_as_some_clients_send(wire: WireClient) -> None:
 
 
 def test_nothing_at_all_changes_nothing(wire: WireClient) -> None:
-    """An empty object is a save of nothing (wire.md 4)."""
+    """An empty object changes nothing (wire.md 4)."""
     account = wire.account()
     assert reply_to(wire, SAVE, {"introduction": "i"}, token=account.token) == SUCCESS
     assert reply_to(wire, SAVE, b"{}", token=account.token) == SUCCESS
@@ -108,7 +108,7 @@ def test_nothing_at_all_changes_nothing(wire: WireClient) -> None:
 
 
 def test_birthday_zero_is_unset(wire: WireClient) -> None:
-    """A birthday of 0 takes the birthday away (wire.md 4)."""
+    """A birthday of 0 removes the birthday (wire.md 4)."""
     account = wire.account()
     for birthday in (1_231_231_230, 0):
         assert reply_to(wire, SAVE, {"birthday": birthday}, token=account.token) == SUCCESS
@@ -117,7 +117,7 @@ def test_birthday_zero_is_unset(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("birthday", [-1, -86_400, -1_293_868_800, -2_208_988_800])
 def test_a_birthday_before_1970(wire: WireClient, birthday: int) -> None:
-    """A birthday from 1900 on is kept; others see 0, for the field is unsigned (wire.md 4)."""
+    """A birthday from 1900 on is stored; others see 0, as the field is unsigned (wire.md 4)."""
     account = wire.account()
     assert reply_to(wire, SAVE, {"birthday": birthday}, token=account.token) == SUCCESS
     assert own_data(wire, account.token)["birthday"] == birthday
@@ -135,7 +135,7 @@ def test_a_birthday_before_1970(wire: WireClient, birthday: int) -> None:
     ],
 )
 def test_what_is_pasted_along_is_dropped(wire: WireClient, introduction: str, kept: str) -> None:
-    """Tabs and zero-width characters go, those that a script needs stay (security U5)."""
+    """Tabs and zero-width characters go, except those that a script needs (security U5)."""
     account = wire.account()
     assert reply_to(wire, SAVE, {"introduction": introduction}, token=account.token) == SUCCESS
     assert own_data(wire, account.token)["introduction"] == kept
@@ -146,7 +146,7 @@ def test_what_is_pasted_along_is_dropped(wire: WireClient, introduction: str, ke
     "code", ["11010", "1101010", "11010a", "１１０１０１", "110101\n", " 110101"]
 )
 def test_location_code_is_six_digits(wire: WireClient, code: str) -> None:
-    """The locationCode is six ASCII digits (wire.md 4, security I7)."""
+    """`locationCode` is six ASCII digits (wire.md 4, security I7)."""
     answer = wire.post(SAVE, {"locationCode": code}, token=wire.account().token)
     assert refused_field(answer) == "locationCode"
 
@@ -162,7 +162,7 @@ def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> No
 @pytest.mark.one_engine
 @pytest.mark.parametrize("key", ["province", "city", "district"])
 def test_a_place_has_no_unseen_characters(wire: WireClient, key: str) -> None:
-    """A text of one line is short: zero-width characters are refused there (security U5)."""
+    """A single-line text must not have zero-width characters (security U5)."""
     answer = wire.post(SAVE, {key: "a\u200bb"}, token=wire.account().token)
     assert refused_field(answer) == key
 
@@ -178,7 +178,7 @@ def test_introduction_holds_500(wire: WireClient, length: int, *, fits: bool) ->
 
 
 def test_a_refused_field_saves_none(wire: WireClient) -> None:
-    """A save is whole or not at all (wire.md 2)."""
+    """A save is complete or has no effect (wire.md 2)."""
     account = wire.account()
     bad = {**WHOLE, "introduction": "i", "locationCode": "1"}
     assert refused_field(wire.post(SAVE, bad, token=account.token)) == "locationCode"
@@ -186,7 +186,7 @@ def test_a_refused_field_saves_none(wire: WireClient) -> None:
 
 
 def test_others_see_introduction_and_gender(wire: WireClient) -> None:
-    """In get-user profile_info has introduction and gender under 2 and 3 (wire.md 3)."""
+    """profile_info of get-user has introduction and gender as fields 2 and 3 (wire.md 3)."""
     account = wire.account()
     saved: dict[str, object] = {"introduction": "湖畔的人", "gender": 2}
     assert reply_to(wire, SAVE, saved, token=account.token) == SUCCESS
@@ -198,7 +198,7 @@ def test_others_see_introduction_and_gender(wire: WireClient) -> None:
 
 
 def test_times_are_the_servers(own_wire: WireClient) -> None:
-    """The keys update_time and lastLoginTime are unix seconds of the server (wire.md 1.11)."""
+    """update_time and lastLoginTime are unix seconds of the server (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     token = own_wire.signed_in(phone)
@@ -253,8 +253,8 @@ SAVED: dict[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def shy(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox whose members show little."""
+def hiding(engine: EngineName) -> Iterator[WireClient]:
+    """Yield a sandbox whose members show little by default."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=HIDING) as server, WireClient(server) as wire:
         yield wire
@@ -268,7 +268,7 @@ def account_with_data(wire: WireClient) -> Account:
 
 
 def profile(wire: WireClient, account: Account, token: str) -> pb.Message:
-    """Return profile_info as a token's holder sees it."""
+    """Return profile_info as the owner of a token sees it."""
     return wire.get_user(account.id, token=token).pb_data.message(19)
 
 
@@ -283,37 +283,37 @@ def test_shown_by_default(wire: WireClient) -> None:
         assert len(seen.text(1)) == len("2033-05-18 11:33:20")
 
 
-def test_hidden_from_others(shy: WireClient) -> None:
-    """What is hidden stands in no answer to others, in no form (security D4)."""
-    account = account_with_data(shy)
-    for token in ("x", shy.account().token):
-        seen = profile(shy, account, token)
+def test_hidden_from_others(hiding: WireClient) -> None:
+    """Hidden data is in no response to others, in any format (security D4)."""
+    account = account_with_data(hiding)
+    for token in ("x", hiding.account().token):
+        seen = profile(hiding, account, token)
         assert seen.kinds() == {2: pb.LENGTH, 3: pb.VARINT}
-        body = shy.get_user(account.id, token=token).body.decode("latin-1")
+        body = hiding.get_user(account.id, token=token).body.decode("latin-1")
         assert "西湖区".encode().decode("latin-1") not in body
         headers = {"content-type": "application/json"}
-        reply = shy.request(
+        reply = hiding.request(
             "POST", "/v1/user/get-user", {"id": account.id}, token=token, headers=headers
         )
         assert "西湖" not in reply.text
         assert "1231231230" not in reply.text
-        assert shy.get_user(account.id, token=token).pb_data.text(20) == ""
+        assert hiding.get_user(account.id, token=token).pb_data.text(20) == ""
 
 
-def test_an_account_always_sees_its_own_data(shy: WireClient) -> None:
+def test_an_account_always_sees_its_own_data(hiding: WireClient) -> None:
     """An account reads all its own data (wire.md 4 get-user-data)."""
-    account = account_with_data(shy)
-    data = shy.post("user/get-user-data", token=account.token).data
+    account = account_with_data(hiding)
+    data = hiding.post("user/get-user-data", token=account.token).data
     assert data is not None
     own = data["data"]
     assert isinstance(own, dict)
     assert {key: own[key] for key in SAVED} == SAVED
-    seen = profile(shy, account, account.token)
+    seen = profile(hiding, account, account.token)
     assert (seen.number(4), seen.text(5), seen.text(6)) == (1_231_231_230, "杭州市", "西湖区")
 
 
 def test_codes_of_places_stay_private(wire: WireClient) -> None:
-    """The locationCode has no place in get-user (wire.md 3)."""
+    """get-user has no locationCode (wire.md 3)."""
     account = account_with_data(wire)
     assert b"330106" not in wire.get_user(account.id).body
 
@@ -352,7 +352,7 @@ WRONG_TYPES = [
 
 
 def own_record(wire: WireClient, token: str) -> dict[str, object]:
-    """Return the data of get-user-data, its keys and types checked."""
+    """Return the data of get-user-data, with keys and types checked."""
     answer = wire.post(GET, b"", token=token)
     assert answer.code == 1
     assert answer.data is not None
@@ -364,12 +364,12 @@ def own_record(wire: WireClient, token: str) -> dict[str, object]:
 
 
 def parts_of(data: dict[str, object]) -> dict[str, object]:
-    """Only what can be saved."""
+    """Return only the fields that can be saved."""
     return {key: data[key] for key in WHOLE_RECORD}
 
 
 def test_a_fresh_account_has_all_keys(wire: WireClient) -> None:
-    """All eleven, none null: a number as id, text as userId, two times (wire.md 4)."""
+    """All eleven exist, none null: id as a number, userId as a text, two times (wire.md 4)."""
     account = wire.account()
     data = own_record(wire, account.token)
     assert parts_of(data) == FRESH
@@ -377,7 +377,7 @@ def test_a_fresh_account_has_all_keys(wire: WireClient) -> None:
 
 
 def test_times_follow_sign_in_and_save(own_wire: WireClient) -> None:
-    """The last sign-in on any device, and the last save."""
+    """The times are those of the last sign-in on any device, and of the last save."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     token = own_wire.account(phone=phone, deviceId="a").token
@@ -394,7 +394,7 @@ def test_times_follow_sign_in_and_save(own_wire: WireClient) -> None:
 
 
 def test_what_is_saved_comes_back(wire: WireClient) -> None:
-    """Bytes in, the same values out."""
+    """The saved values are returned unchanged."""
     token = wire.account().token
     body = json.dumps(WHOLE_RECORD, ensure_ascii=False).encode()
     assert wire.post(SAVE_DATA, body, token=token).body == DONE
@@ -416,7 +416,7 @@ def test_keys_that_are_absent_stay(wire: WireClient, part: dict[str, object]) ->
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """1100 with the wire name, and nothing of the request is kept."""
+    """A bad value is 1100 with the wire name, and nothing of the request is saved."""
     for field, value in BAD_VALUES + WRONG_TYPES:
         with subtests.test(field=field, value=value):
             token = wire.account().token
@@ -426,7 +426,7 @@ def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> No
 
 
 def test_others_see_it(wire: WireClient) -> None:
-    """profile_info of get-user, field by field (wire.md 3)."""
+    """profile_info of get-user has it, field by field (wire.md 3)."""
     account = wire.account()
     wire.own_info(account.token)
     wire.post(SAVE_DATA, WHOLE_RECORD, token=account.token)
@@ -439,14 +439,14 @@ def test_others_see_it(wire: WireClient) -> None:
 
 
 def test_a_fresh_account_has_a_profile_too(wire: WireClient) -> None:
-    """Nothing in it but when it was last active."""
+    """It only has the time of the last activity."""
     info = wire.get_user(wire.account().id).pb_data.message(19)
     assert set(info.kinds()) == {1}
 
 
 @pytest.fixture
-def discreet() -> Iterator[WireClient]:
-    """Yield a server that shows little of accounts that made no choice."""
+def hiding_server() -> Iterator[WireClient]:
+    """Yield a server that shows little of accounts without a choice."""
     names = ("BIRTHDAY", "ADDRESS", "LAST_ACTIVE", "COUNTRY")
     settings = {f"HUPAN_SHOW_{name}": "false" for name in names}
     with Server("sandbox", environment=settings) as server, WireClient(server) as client:
@@ -455,13 +455,13 @@ def discreet() -> Iterator[WireClient]:
 
 @pytest.mark.slow
 @pytest.mark.one_engine
-def test_the_server_may_hide_it(discreet: WireClient) -> None:
-    """Introduction and gender stay; the owner goes on seeing all (security D4)."""
-    account = discreet.account()
-    discreet.post(SAVE_DATA, WHOLE_RECORD, token=account.token)
-    for token in ("x", discreet.account().token):
-        data = discreet.get_user(account.id, token=token).pb_data
+def test_the_server_may_hide_it(hiding_server: WireClient) -> None:
+    """Introduction and gender stay visible; the owner sees all (security D4)."""
+    account = hiding_server.account()
+    hiding_server.post(SAVE_DATA, WHOLE_RECORD, token=account.token)
+    for token in ("x", hiding_server.account().token):
+        data = hiding_server.get_user(account.id, token=token).pb_data
         assert data.message(19).kinds() == {2: 2, 3: 0}
         assert not data.has(20)
-    own = discreet.get_user(account.id, token=account.token).pb_data.message(19)
+    own = hiding_server.get_user(account.id, token=account.token).pb_data.message(19)
     assert set(own.kinds()) == set(range(1, 8))

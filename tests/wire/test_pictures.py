@@ -1,4 +1,4 @@
-"""Pictures as clients change them: token, upload host, upload, avatar (wire.md 8.4)."""
+"""Pictures as clients set them: token, upload host, upload, avatar (wire.md 8.4)."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -34,7 +34,7 @@ def avatar(wire: WireClient, token: str) -> str:
 
 
 def test_golden_steps_by_host(wire: WireClient) -> None:
-    """The four steps of a client whose names lead here, and the picture that everybody sees."""
+    """The four steps of a client with redirected names work, and all users see the picture."""
     account = wire.account()
     token = token_of(wire, account.token)
     access_key, _, _ = token.split(":")
@@ -51,7 +51,7 @@ def test_golden_steps_by_host(wire: WireClient) -> None:
     data = picture("JPEG")
     parts = [("token", token.encode()), ("key", b"avatar/1.jpg"), ("file", data)]
     sent = send_form(wire, parts, path="/", headers={"host": host})
-    etag = urlsafe_b64encode(b"\x16" + hashlib.sha1(data).digest()).decode()  # noqa: S324 - the wire's
+    etag = urlsafe_b64encode(b"\x16" + hashlib.sha1(data).digest()).decode()  # noqa: S324 - the wire format
     assert sent.status_code == 200
     assert sent.json() == {"key": "avatar/1.jpg", "hash": etag, "fsize": len(data)}
 
@@ -67,7 +67,7 @@ def test_golden_steps_by_host(wire: WireClient) -> None:
 
 
 def test_steps_by_prefix(wire: WireClient) -> None:
-    """The same below `/media/`, for a client with an address of one's own."""
+    """The same steps work below `/media/`, for a client with its own address."""
     account = wire.account()
     hosts = wire.request("GET", "/media/v4/query?ak=x&bucket=y").json()
     assert hosts["hosts"][0]["up"]["domains"] == hosts["up"]["domains"]
@@ -91,7 +91,7 @@ def test_steps_by_prefix(wire: WireClient) -> None:
     ],
 )
 def test_a_sandbox_has_pictures_as_it_is(wire: WireClient, host: str, base: str) -> None:
-    """Without any setting, each client gets addresses at the host that it addressed."""
+    """By default each client gets addresses at the host of its request."""
     headers = {"host": host} if host else {}
     base = base or wire.server.url
 
@@ -133,7 +133,7 @@ def test_a_sandbox_has_pictures_as_it_is(wire: WireClient, host: str, base: str)
 @pytest.mark.one_engine
 @pytest.mark.parametrize("host", ["a b", "a/b", "x" * 300, "a@b"])
 def test_a_host_that_is_none_is_no_address(wire: WireClient, host: str) -> None:
-    """No answer repeats it; the avatar is then unknown."""
+    """No response repeats an invalid host; the avatar is then unknown."""
     account = wire.account()
     reply = wire.request("GET", "/v1/user/info", token=account.token, headers={"host": host})
     assert host.encode() not in reply.content
@@ -141,7 +141,7 @@ def test_a_host_that_is_none_is_no_address(wire: WireClient, host: str) -> None:
 
 @pytest.mark.one_engine
 def test_parts_in_any_order(wire: WireClient) -> None:
-    """Token, key and file come in any order, among other fields (wire.md 8.4)."""
+    """Token, key and file may have any order, among other fields (wire.md 8.4)."""
     account = wire.account()
     token = token_of(wire, account.token).encode()
     data = picture()
@@ -152,7 +152,7 @@ def test_parts_in_any_order(wire: WireClient) -> None:
 
 
 def test_without_key(wire: WireClient) -> None:
-    """Without a key, the hash is the key, as at the upload service."""
+    """Without a key, the hash is the key, as in the original upload service."""
     account = wire.account()
     token = token_of(wire, account.token).encode()
     answer = send_form(wire, [("token", token), ("file", picture())]).json()

@@ -18,23 +18,23 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
 
 def rename(wire: WireClient, account: Account, name: str) -> Answer:
-    """Ask for a new nickname."""
+    """Change the nickname."""
     return wire.post(NICKNAME, pb.text(3, name), token=account.token)
 
 
 def picture(wire: WireClient, account: Account, url: str) -> Answer:
-    """Ask for a new avatar."""
+    """Change the avatar."""
     return wire.post(AVATAR, pb.text(2, url), token=account.token)
 
 
 def success(answer: Answer) -> bytes:
-    """Return the bytes of a successful answer {1 status}."""
+    """Return the bytes of a successful response {1 status}."""
     status = b"\x08" + pb.varint(answer.request_id) + bytes.fromhex("1001 1a07 73756363657373")
     return b"\x0a" + pb.varint(len(status)) + status
 
 
 def test_golden_nickname(wire: WireClient) -> None:
-    """Name stands under 3 in the request, and the answer is the status alone (wire.md 3)."""
+    """The name is field 3 of the request, and the response is only the status (wire.md 3)."""
     account = wire.account(nickname="before")
     answer = wire.post(NICKNAME, bytes.fromhex("1a06 e6b996e79594"), token=account.token)
     assert answer.body == success(answer)
@@ -43,7 +43,7 @@ def test_golden_nickname(wire: WireClient) -> None:
 
 
 def test_golden_avatar(wire: WireClient) -> None:
-    """Url stands under 2 in the request, and the answer is the status alone (wire.md 3)."""
+    """The URL is field 2 of the request, and the response is only the status (wire.md 3)."""
     account = wire.account()
     url = b"https://example.com/a.png?x=1&y=2"
     answer = wire.post(AVATAR, b"\x12" + bytes([len(url)]) + url, token=account.token)
@@ -57,7 +57,7 @@ def test_golden_avatar(wire: WireClient) -> None:
     [(NICKNAME, {"name": "湖畔"}, 2), (AVATAR, {"url": "https://example.com/b.png"}, 4)],
 )
 def test_json_form(wire: WireClient, path: str, body: dict[str, str], place: int) -> None:
-    """Both take the JSON form of their message under application/json (wire.md 1.3)."""
+    """Both accept the JSON form of their message as application/json (wire.md 1.3)."""
     account = wire.account()
     headers = {"content-type": "application/json"}
     reply = wire.request("POST", f"/v1/{path}", body, token=account.token, headers=headers)
@@ -70,7 +70,7 @@ def test_json_form(wire: WireClient, path: str, body: dict[str, str], place: int
 @pytest.mark.one_engine
 @pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json", "x", None])
 def test_type_does_not_matter(wire: WireClient, content_type: str | None) -> None:
-    """Protobuf is read under every Content-Type (wire.md 1.3)."""
+    """Protobuf is parsed with every Content-Type (wire.md 1.3)."""
     account = wire.account()
     headers = {} if content_type is None else {"content-type": content_type}
     answer = wire.post(NICKNAME, pb.text(3, "n"), token=account.token, headers=headers)
@@ -132,7 +132,7 @@ def test_good_nicknames(wire: WireClient, given: str, kept: str) -> None:
     ],
 )
 def test_bad_nicknames_are_named(wire: WireClient, name: str) -> None:
-    """Control, bidi, zero-width, private and unassigned characters are no name (wire.md 4, U5)."""
+    """Control, bidi, zero-width, private and unassigned characters are refused (wire.md 4, U5)."""
     account = wire.account(nickname="before")
     answer = rename(wire, account, name)
     assert answer.form == "protobuf"
@@ -142,7 +142,7 @@ def test_bad_nicknames_are_named(wire: WireClient, name: str) -> None:
 
 @pytest.mark.one_engine
 def test_nickname_is_read_from_its_own_place(wire: WireClient) -> None:
-    """Under any other number there is no name and no url (wire.md 3)."""
+    """Name and URL with any other field number are missing (wire.md 3)."""
     account = wire.account()
     for place in (1, 2, 4):
         answer = wire.post(NICKNAME, pb.text(place, "n"), token=account.token)
@@ -200,7 +200,7 @@ def test_good_avatars(wire: WireClient, url: str) -> None:
     ],
 )
 def test_bad_avatars_are_named(wire: WireClient, url: str) -> None:
-    """Anything else is no avatar, and the old one stays (wire.md 4, security U1)."""
+    """Anything else is refused, and the old avatar stays (wire.md 4, security U1)."""
     account = wire.account()
     before = wire.own_info(account.token).pb_data.text(4)
     assert refused_field(picture(wire, account, url)) == "url"
@@ -216,7 +216,7 @@ FAILED = "请求参数错误，{}字段值非法"
 
 
 def assert_done(answer: Answer) -> None:
-    """Check that the answer is only the status of a success, to the byte."""
+    """Check that the response is only the status of a success, byte for byte."""
     status = b"\x08" + pb.varint(answer.request_id) + bytes.fromhex("1001 1a07 73756363657373")
     assert answer.body == b"\x0a" + pb.varint(len(status)) + status
 
@@ -245,7 +245,7 @@ def test_the_avatar_changes(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("path", FIELDS)
 def test_the_json_form(wire: WireClient, path: str) -> None:
-    """Names as in the .proto; the answer is JSON too (wire.md 1.3)."""
+    """Names are those of the .proto; the response is JSON too (wire.md 1.3)."""
     token = wire.account().token
     headers = {"content-type": "application/json"}
     name = FIELDS[path][1]
@@ -260,7 +260,7 @@ def test_the_json_form(wire: WireClient, path: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", FIELDS)
 def test_a_bad_value_is_named(wire: WireClient, path: str) -> None:
-    """Missing, empty, too long or disturbing: 1100 with the wire name, and nothing changes."""
+    """A missing, empty, long or forbidden value is 1100 with the wire name, and nothing changes."""
     account = wire.account(nickname="before")
     number, name = FIELDS[path]
     bodies = [b"", pb.text(1, "other field"), pb.text(number, "")]
@@ -276,13 +276,13 @@ def test_a_bad_value_is_named(wire: WireClient, path: str) -> None:
 @pytest.mark.parametrize("path", FIELDS)
 @pytest.mark.parametrize("body", [b"\x1a\x02\xff\xfe", b"\x12\x02\xff\xfe", b"\x1a\x05a", b"\xff"])
 def test_broken_bytes_are_refused(wire: WireClient, path: str, body: bytes) -> None:
-    """What is no message, or no UTF-8 in it, is 1100 and nothing breaks."""
+    """An invalid message, or invalid UTF-8 in it, is 1100 without a server error."""
     assert wire.post(path, body, token=wire.account().token).code == 1100
 
 
 @pytest.fixture
 def strict() -> Iterator[WireClient]:
-    """Yield a server that rewards first changes and takes avatars of one host."""
+    """Yield a server that rewards first changes and accepts avatars of one host."""
     settings = {
         "HUPAN_FIRST_NICKNAME_COINS": "3",
         "HUPAN_FIRST_AVATAR_COINS": "2",
@@ -295,7 +295,7 @@ def strict() -> Iterator[WireClient]:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_settings_reach_the_edits(strict: WireClient) -> None:
-    """The first change of each grants coins of type 4; other hosts are refused."""
+    """Each first change grants coins of type 4; other hosts are refused."""
     token = strict.account(coins=1).token
     for name in ("湖", "畔"):
         assert_done(strict.post(EDIT_NICKNAME, pb.text(3, name), token=token))

@@ -1,6 +1,6 @@
-"""The hand-written protobuf against literal bytes from the format's own description.
+"""The hand-written protobuf equals literal bytes from the format's own description.
 
-Bytes that are no get-user request (security I6): refused alike, and the server lives on.
+Bytes that are no get-user request get one refusal (security I6), and the server survives.
 """
 
 import random
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.one_engine
     ],
 )
 def test_varint(value: int, encoded: str) -> None:
-    """Seven bits to a byte, lowest first; a negative number takes ten bytes."""
+    """A varint has seven bits a byte, lowest first; a negative number has ten bytes."""
     assert pb.varint(value) == bytes.fromhex(encoded)
     message = pb.decode(b"\x08" + bytes.fromhex(encoded))
     assert message.number(1) == value % 2**64
@@ -68,7 +68,7 @@ def test_reading() -> None:
     "broken", ["08", "0880", "1205 61", "00 01", "0b0c", "4100", "08" + "ff" * 11]
 )
 def test_broken_bytes(broken: str) -> None:
-    """What is cut off or unknown is an error."""
+    """Truncated and unknown data is an error."""
     with pytest.raises(ValueError, match=r"field|varint|wire type"):
         pb.decode(bytes.fromhex(broken))
 
@@ -109,14 +109,14 @@ def post(wire: WireClient, body: bytes) -> Answer:
 
 @pytest.mark.parametrize(("name", "broken"), MALFORMED.items())
 def test_malformed_is_refused(wire: WireClient, name: str, broken: str) -> None:
-    """What is no message is refused in protobuf, alike for every fault (security I3, I6)."""
+    """An invalid message is refused in protobuf, whatever its fault (security I3, I6)."""
     answer = post(wire, bytes.fromhex(broken))
     assert answer.code > 1, name
     assert answer.code == post(wire, b"\x12").code
 
 
 def test_fault_after_the_id_is_a_fault(wire: WireClient) -> None:
-    """A request is read whole or not at all (security I6)."""
+    """A fault after the id fails the whole request (security I6)."""
     good = pb.text(2, wire.account().id)
     assert post(wire, good).code == 1
     for broken in MALFORMED.values():
@@ -127,12 +127,12 @@ def test_fault_after_the_id_is_a_fault(wire: WireClient) -> None:
     "body", ["", "1200", "1001", "11 3131313131313131", "15 31313131", "0a0131", "1a0131", "089601"]
 )
 def test_missing_id_is_named(wire: WireClient, body: str) -> None:
-    """An id that is absent, empty or of a wrong wire type is missing (wire.md 2, I6)."""
+    """An absent, empty or mistyped id is missing (wire.md 2, I6)."""
     assert refused_field(post(wire, bytes.fromhex(body))) == "id"
 
 
 def test_unknown_fields_are_ignored(wire: WireClient) -> None:
-    """Unknown fields change nothing and are not sent back (wire.md 1.4, security I6)."""
+    """Unknown fields are ignored and not sent back (wire.md 1.4, security I6)."""
     account = wire.account()
     canary = "unknown-field-canary"
     unknown = [
@@ -151,14 +151,14 @@ def test_unknown_fields_are_ignored(wire: WireClient) -> None:
 
 
 def test_last_of_two_ids_counts(wire: WireClient) -> None:
-    """Of a field that stands twice the last counts, as the format says (security I6)."""
+    """The last of two equal fields counts, as the format says (security I6)."""
     first, last = wire.account(), wire.account()
     body = pb.text(2, first.id) + pb.text(2, last.id)
     assert post(wire, body).pb_data.text(1) == last.id
 
 
 def test_wrong_type_next_to_the_right_one(wire: WireClient) -> None:
-    """A field with a wrong wire type is unknown: the right one still counts (security I6)."""
+    """A field with a wrong wire type is unknown: the valid one still counts (security I6)."""
     account = wire.account()
     body = pb.number(2, 5) + pb.text(2, account.id) + pb.double(2, 1.0)
     assert post(wire, body).pb_data.text(1) == account.id
@@ -166,7 +166,7 @@ def test_wrong_type_next_to_the_right_one(wire: WireClient) -> None:
 
 @pytest.mark.parametrize(("depth", "fits"), [(1, True), (20, True), (200, False), (8000, False)])
 def test_depth_of_groups(wire: WireClient, depth: int, *, fits: bool) -> None:
-    """Nested groups are skipped down to the format's depth of 100 (security I6)."""
+    """Nested groups are skipped up to the format's depth of 100 (security I6)."""
     account = wire.account()
     body = pb.text(2, account.id) + GROUP_START * depth + GROUP_END * depth
     assert (post(wire, body).code == 1) is fits
@@ -175,7 +175,7 @@ def test_depth_of_groups(wire: WireClient, depth: int, *, fits: bool) -> None:
 
 @pytest.mark.slow
 def test_random_bytes_break_nothing(wire: WireClient) -> None:
-    """The answer to random bytes is a well-formed refusal (security I6)."""
+    """Random bytes get a well-formed refusal (security I6)."""
     chance = random.Random(20_240_601)  # noqa: S311 - a repeatable corpus, not a secret
     for _ in range(400):
         body = chance.randbytes(chance.randrange(1, 80))
@@ -184,7 +184,7 @@ def test_random_bytes_break_nothing(wire: WireClient) -> None:
 
 
 def test_flipped_bits_break_nothing(wire: WireClient) -> None:
-    """A good request with any one bit flipped gets a well-formed answer (security I6)."""
+    """A valid request with one flipped bit gets a well-formed response (security I6)."""
     good = pb.text(2, wire.account().id)
     for at in range(len(good) * 8):
         flipped = bytearray(good)
@@ -193,6 +193,6 @@ def test_flipped_bits_break_nothing(wire: WireClient) -> None:
 
 
 def test_cut_requests_are_refused(wire: WireClient) -> None:
-    """No beginning of a request is a request (security I6)."""
+    """A truncated request is refused (security I6)."""
     good = pb.text(2, wire.account().id)
     assert [post(wire, good[:end]).code > 1 for end in range(len(good))] == [True] * len(good)

@@ -1,6 +1,7 @@
-"""A request that only asks writes nothing: no counter, no day, no time of the clock.
+"""A read request writes nothing: no counter, no day, no clock time.
 
-Whole servers without their background work, asked through their ASGI app, with a clock that stands.
+Whole servers without background tasks are called through their ASGI app, with a clock that stands
+still.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -28,7 +29,7 @@ TIMES = 20
 
 
 class Question(NamedTuple):
-    """One request that only asks."""
+    """One read request."""
 
     method: str
     path: str
@@ -54,7 +55,7 @@ QUESTIONS = [
 
 
 class ReadTester:
-    """A server, one account that is signed in, and the clock."""
+    """A server, one signed-in account, and the clock."""
 
     def __init__(self, server: Server, clock: StandingClock, token: str) -> None:
         self._server = server
@@ -63,7 +64,7 @@ class ReadTester:
 
     @property
     def changes(self) -> int:
-        """How many changes the store has kept so far."""
+        """Return how many changes the store has committed so far."""
         return self._server.infrastructure.database.stats().committed_changes
 
     async def send(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
@@ -73,7 +74,7 @@ class ReadTester:
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": question.body, "more_body": False}
 
-        async def send(message: Any) -> None:  # noqa: ANN401 - whatever the server sends
+        async def send(message: Any) -> None:  # noqa: ANN401 - any message of the server
             said.append(message)
 
         sent = self._token if token is None else token
@@ -114,7 +115,7 @@ async def opened(folder: Path) -> AsyncIterator[ReadTester]:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.path)
 async def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
-    """However often it is asked, once the day is counted."""
+    """Once the day is counted, no repetition writes."""
 
     async def ask() -> tuple[int, bytes]:
         async with opened(tmp_path) as tester:
@@ -128,7 +129,7 @@ async def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> 
 
 
 async def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
-    """That one writes once; all others of the day write nothing."""
+    """The first request writes once; all others of the day write nothing."""
 
     async def ask() -> list[int]:
         async with opened(tmp_path) as tester:
@@ -144,7 +145,7 @@ async def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
 
 
 async def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
-    """Guessing tokens costs the disk nothing."""
+    """Guessing tokens causes no writes."""
 
     async def ask() -> tuple[int, bytes]:
         async with opened(tmp_path) as tester:

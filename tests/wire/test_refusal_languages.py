@@ -1,4 +1,4 @@
-"""What the sandbox refuses is said in the language of the request alone (web.md W-6)."""
+"""The sandbox refuses in the language of the request only (web.md W-6)."""
 
 import html
 import json
@@ -98,7 +98,7 @@ REQUESTS = [
 
 
 def test_every_refusal_is_in_one_language(own_wire: WireClient) -> None:
-    """No English sentence in the Chinese text, no Chinese in the English one (W-6)."""
+    """Chinese texts have no English sentence, and English ones no Chinese (W-6)."""
     refused = 0
     for route, body in REQUESTS:
         method, path = route.split(" ")
@@ -140,7 +140,7 @@ TOKEN = re.compile(r'name="form" value="([^"]+)"')
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_refused_form_is_in_one_language(own_wire: WireClient, language: str) -> None:
-    """The page says what is wrong in its own language (W-6, W-9)."""
+    """The page reports the fault in its own language (W-6, W-9)."""
     headers = {"accept-language": language}
     for path, fields in FORMS:
         page = own_wire.http.get(PREFIX + path, headers=headers).text
@@ -173,7 +173,7 @@ MARKED: list[tuple[str, object]] = [
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_mark_is_in_one_language(own_wire: WireClient, language: str) -> None:
-    """Notes of fields, problems of bodies and notes of requests in the journal (K-3, W-6)."""
+    """This covers fields, bodies and requests in the journal (K-3, W-6)."""
     token = own_wire.account().token
     assert own_wire.request("DELETE", "/sandbox/requests").is_success
     for path, body in MARKED:

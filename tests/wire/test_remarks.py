@@ -1,6 +1,6 @@
-"""What a member notes about another (wire.md 4 save-user-remarks, 3 remark_info).
+"""Remarks of an account about another (wire.md 4 save-user-remarks, 3 remark_info).
 
-What accounts note about each other over HTTP (wire.md 3 remark_info, 4 save-user-remarks).
+Remarks over HTTP (wire.md 3 remark_info, 4 save-user-remarks).
 """
 
 import json
@@ -18,7 +18,7 @@ OTHERS_TEXT = json.dumps(OTHERS, ensure_ascii=False)
 
 
 def body_for(friend_id: str, **fields: object) -> dict[str, object]:
-    """Return a whole request."""
+    """Return a complete request."""
     return {"friendId": friend_id, "name": "老王", "phone": "123", "others": "", **fields}
 
 
@@ -28,12 +28,12 @@ def save(wire: WireClient, caller: Account, friend_id: str, **fields: object) ->
 
 
 def remark(wire: WireClient, friend: Account, token: str) -> pb.Message:
-    """Return remark_info as a token's holder sees it."""
+    """Return remark_info as the owner of a token sees it."""
     return wire.get_user(friend.id, token=token).pb_data.message(18)
 
 
 def test_remarks_fill_remark_info(wire: WireClient) -> None:
-    """The fields remark_name, phone_number and extra_remark stand under 1, 2, 3 (wire.md 3)."""
+    """remark_name, phone_number and extra_remark are fields 1, 2, 3 (wire.md 3)."""
     caller, friend = wire.account(), wire.account()
     body = body_for(friend.id, others=OTHERS_TEXT)
     assert reply_to(wire, SAVE, body, token=caller.token) == SUCCESS
@@ -44,7 +44,7 @@ def test_remarks_fill_remark_info(wire: WireClient) -> None:
 
 
 def test_golden_bytes(wire: WireClient) -> None:
-    """Without others the sub-message is name and phone alone, to the byte (wire.md 3)."""
+    """Without others the sub-message only has name and phone, byte for byte (wire.md 3)."""
     caller, friend = wire.account(), wire.account()
     assert save(wire, caller, friend.id).code == 1
     body = wire.get_user(friend.id, token=caller.token).body
@@ -52,7 +52,7 @@ def test_golden_bytes(wire: WireClient) -> None:
 
 
 def test_json_form_shows_them(wire: WireClient) -> None:
-    """The JSON form of get-user carries the same remark (wire.md 1.3)."""
+    """The JSON form of get-user has the same remark (wire.md 1.3)."""
     caller, friend = wire.account(), wire.account()
     assert save(wire, caller, friend.id).code == 1
     headers = {"content-type": "application/json"}
@@ -64,7 +64,7 @@ def test_json_form_shows_them(wire: WireClient) -> None:
 
 
 def test_no_other_account_sees_them(wire: WireClient) -> None:
-    """Only the writer of a remark sees it: no friend, member or stranger (security D4)."""
+    """Only the author of a remark sees it: no friend, member or stranger (security D4)."""
     caller, friend, third = (wire.account() for _ in range(3))
     assert save(wire, caller, friend.id, others=OTHERS_TEXT).code == 1
     for token in ("x", friend.token, third.token):
@@ -74,7 +74,7 @@ def test_no_other_account_sees_them(wire: WireClient) -> None:
 
 
 def test_each_writer_has_his_own(wire: WireClient) -> None:
-    """Two members note different things about one (wire.md 4)."""
+    """Two accounts have different remarks about one (wire.md 4)."""
     friend, first, second = (wire.account() for _ in range(3))
     assert save(wire, first, friend.id, name="一").code == 1
     assert save(wire, second, friend.id, name="二").code == 1
@@ -84,7 +84,7 @@ def test_each_writer_has_his_own(wire: WireClient) -> None:
 
 
 def test_later_remarks_replace(wire: WireClient) -> None:
-    """A save replaces what was noted; empty texts take it away (wire.md 4)."""
+    """A save replaces the remark; empty texts delete it (wire.md 4)."""
     caller, friend = wire.account(), wire.account()
     assert save(wire, caller, friend.id, others=OTHERS_TEXT).code == 1
     assert save(wire, caller, friend.id, name="小王", phone="", others="").code == 1
@@ -96,7 +96,7 @@ def test_later_remarks_replace(wire: WireClient) -> None:
 
 
 def test_an_ended_session_sees_none(wire: WireClient) -> None:
-    """Only a valid token opens its holder's remarks (security D4)."""
+    """Only a valid token shows its owner's remarks (security D4)."""
     phone, friend = wire.fresh_phone(), wire.account()
     caller = wire.account(phone=phone, deviceId="one")
     assert save(wire, caller, friend.id).code == 1
@@ -130,7 +130,7 @@ def test_an_ended_session_sees_none(wire: WireClient) -> None:
     ],
 )
 def test_bad_others_are_named(wire: WireClient, others: str) -> None:
-    """Others is "" or JSON text of [{key, value}] with texts, and nothing else (wire.md 4)."""
+    """`others` is "" or JSON text of [{key, value}] with texts (wire.md 4)."""
     caller, friend = wire.account(), wire.account()
     assert save(wire, caller, friend.id).code == 1
     assert refused_field(save(wire, caller, friend.id, name="n", others=others)) == "others"
@@ -138,7 +138,7 @@ def test_bad_others_are_named(wire: WireClient, others: str) -> None:
 
 
 def test_no_others_is_empty(wire: WireClient) -> None:
-    """The text extra_remark is "" when there is none (wire.md 3)."""
+    """extra_remark is "" if there is none (wire.md 3)."""
     caller, friend = wire.account(), wire.account()
     assert save(wire, caller, friend.id, others="").code == 1
     assert remark(wire, friend, caller.token).text(3) == ""
@@ -156,7 +156,7 @@ def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> No
 @pytest.mark.one_engine
 @pytest.mark.parametrize("around", [("\u202d", "\u202c"), ("\u2068", "\u2069"), ("\u200b\t", " ")])
 def test_a_pasted_number(wire: WireClient, around: tuple[str, str]) -> None:
-    """The marks of direction that a list of contacts puts around a number go (security U5)."""
+    """The direction marks that contact lists add to a number are removed (security U5)."""
     caller, friend = wire.account(), wire.account()
     pasted = f"{around[0]}+86 138-0013-8000{around[1]}"
     assert save(wire, caller, friend.id, phone=pasted).code == 1
@@ -164,7 +164,7 @@ def test_a_pasted_number(wire: WireClient, around: tuple[str, str]) -> None:
 
 
 def test_body_cannot_speak_for_another(wire: WireClient) -> None:
-    """The writer is the token's holder, even if the body names another (security Z3)."""
+    """The author is the token's owner, even if the body names another (security Z3)."""
     caller, friend, victim = (wire.account() for _ in range(3))
     assert save(wire, caller, friend.id, userId=victim.id, ownerId=victim.id).code == 1
     assert remark(wire, friend, victim.token).fields == ()
@@ -191,7 +191,7 @@ def seen(wire: WireClient, user_id: str, token: str) -> tuple[str, str, str]:
 
 
 def test_only_the_writer_sees_it(wire: WireClient) -> None:
-    """remark_info is returned to the writer's token only."""
+    """Only the author's token gets remark_info."""
     one, two, other = wire.account(), wire.account(), wire.account()
     body = json.dumps({"friendId": two.id, **REMARK}, ensure_ascii=False).encode()
     assert wire.post(SAVE, body, token=one.token).body == DONE
@@ -206,7 +206,7 @@ def test_only_the_writer_sees_it(wire: WireClient) -> None:
 
 
 def test_a_session_that_ended_sees_nothing(wire: WireClient) -> None:
-    """An ended token is any token."""
+    """An ended token is treated as any other text."""
     one, two = wire.account(), wire.account()
     wire.post(SAVE, {"friendId": two.id, **REMARK}, token=one.token)
     assert wire.post("user/logout", b"", token=one.token).code == 1
@@ -214,7 +214,7 @@ def test_a_session_that_ended_sees_nothing(wire: WireClient) -> None:
 
 
 def test_the_json_form_has_the_same_names(wire: WireClient) -> None:
-    """Names as in the .proto (wire.md 1.3)."""
+    """Names are those of the .proto (wire.md 1.3)."""
     one, two = wire.account(), wire.account()
     wire.post(SAVE, {"friendId": two.id, **REMARK}, token=one.token)
     headers = {"content-type": "application/json"}
@@ -228,7 +228,7 @@ def test_the_json_form_has_the_same_names(wire: WireClient) -> None:
 
 
 def test_the_next_remark_replaces_it(wire: WireClient) -> None:
-    """All three parts of it; an empty one takes it away."""
+    """All three parts are replaced; an empty remark deletes it."""
     one, two = wire.account(), wire.account()
     for remark in (REMARK, {"name": "n", "phone": "", "others": ""}):
         wire.post(SAVE, {"friendId": two.id, **remark}, token=one.token)
@@ -239,13 +239,13 @@ def test_the_next_remark_replaces_it(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("friend", ["999999999999999", "0", "a", "-1", "0x1", "9" * 30])
 def test_an_unknown_friend_is_4402(wire: WireClient, friend: str) -> None:
-    """In JSON, without data (wire.md 1.6, 2)."""
+    """The refusal is JSON, without data (wire.md 1.6, 2)."""
     answer = wire.post(SAVE, {"friendId": friend, **REMARK}, token=wire.account().token)
     assert answer.body == '{"code":4402,"msg":"该用户不存在"}'.encode()
 
 
 def test_oneself_is_no_friend(wire: WireClient) -> None:
-    """1100 names friendId."""
+    """The refusal is 1100 for friendId."""
     account = wire.account()
     answer = wire.post(SAVE, {"friendId": account.id, **REMARK}, token=account.token)
     assert refused_field(answer) == "friendId"
@@ -254,7 +254,7 @@ def test_oneself_is_no_friend(wire: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """Missing, null, of a wrong type, too long or disturbing: 1100 with the wire name."""
+    """A missing, null, mistyped, long or forbidden value is 1100 with the wire name."""
     for field, value in BAD_VALUES:
         with subtests.test(field=field, value=value):
             one, two = wire.account(), wire.account()

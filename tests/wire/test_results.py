@@ -1,4 +1,4 @@
-"""A header has the class of every answer, for proxies that see only HTTP 200 (security D3)."""
+"""A header has the class of every response, for proxies that only see HTTP 200 (security D3)."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -40,7 +40,7 @@ SHARED = [
 def test_each_answer_has_its_class(
     wire: WireClient, method: str, path: str, status: int, result: str
 ) -> None:
-    """On both surfaces, of endpoints, of what is none, and of health (security D3)."""
+    """This covers both surfaces, endpoints, unknown paths and health (security D3)."""
     reply = wire.request(method, path)
     assert (reply.status_code, reply.headers["x-result"]) == (status, result)
     assert reply.headers["cache-control"] == "no-store"
@@ -48,7 +48,7 @@ def test_each_answer_has_its_class(
 
 @pytest.mark.parametrize("form", ["application/x-protobuf", "application/json"])
 def test_both_forms_of_an_endpoint_have_it(wire: WireClient, form: str) -> None:
-    """A success, a refusal and a token that is none, in protobuf and in JSON (security D3)."""
+    """A success, a refusal and an invalid token have it, in protobuf and in JSON (security D3)."""
     account, known = wire.account(), form.endswith("json")
     for user, token, result in [
         (account.id, account.token, "ok"),
@@ -64,7 +64,7 @@ def test_both_forms_of_an_endpoint_have_it(wire: WireClient, form: str) -> None:
 
 @pytest.mark.one_engine
 def test_a_body_that_is_too_large_has_it(wire: WireClient) -> None:
-    """HTTP 413, and what a browser asks before (security D3)."""
+    """HTTP 413 has it, and so has the preflight (security D3)."""
     status, headers, _ = exchange(wire.server, *post_parts("/v1/user/captcha", body=b"x" * 70_000))
     assert (status, headers["x-result"]) == (413, "refused")
     asked = {"origin": "https://a.example", "access-control-request-method": "POST"}
@@ -77,13 +77,13 @@ def test_a_body_that_is_too_large_has_it(wire: WireClient) -> None:
     [("nonsense", 400), (f"GET /{'a' * 5000} HTTP/1.1", 414)],
 )
 def test_a_head_that_is_refused_has_it(wire: WireClient, start: str, status: int) -> None:
-    """What never reaches the API is refused in the same words (security D3, I2)."""
+    """A request refused before the API has the same values (security D3, I2)."""
     found, headers, _ = exchange(wire.server, head(start))
     assert (found, headers["x-result"]) == (status, "refused")
 
 
 class _NoMedia:
-    """No request is for a picture."""
+    """A picture service that handles no request."""
 
     async def respond(self, *_request: object) -> bool:
         """Leave the request to the API."""
@@ -91,7 +91,7 @@ class _NoMedia:
 
 
 def dispatched(codec: Codec, error: Exception) -> list[tuple[bytes, bytes]]:
-    """Return the headers of the answer when the endpoint fails so."""
+    """Return the headers of the response when the endpoint raises an error."""
 
     async def fails(_codec: Codec, _call: RequestContext, _body: bytes) -> bytes:
         raise error
@@ -139,14 +139,14 @@ def _headers(answering: Any, status: int) -> list[tuple[bytes, bytes]]:  # noqa:
     ],
 )
 def test_each_way_to_fail_has_its_class(codec: Codec, error: Exception, result: bytes) -> None:
-    """Once, in both codecs (security D3)."""
+    """Each error has it once, in both codecs (security D3)."""
     told = [value for name, value in dispatched(codec, error) if name == b"x-result"]
     assert told == [result]
 
 
 @pytest.mark.one_engine
 def test_a_server_that_cannot_serve_says_error() -> None:
-    """While it stops, and before its store is there (security D3)."""
+    """This covers a stopping server, and one without its store (security D3)."""
     assert RESULT_HEADERS["error"] in _headers(send_shutting_down(_collect), 503)
     assert RESULT_HEADERS["error"] in _headers(send_not_ready("/v1/user/info", _collect), 200)
     assert RESULT_HEADERS["error"] in _headers(send_not_ready("/readyz", _collect), 503)

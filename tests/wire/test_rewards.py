@@ -32,8 +32,8 @@ DAY_SECONDS = 86_400
 
 
 @pytest.fixture(scope="module")
-def payer(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox that rewards."""
+def rewarding(engine: EngineName) -> Iterator[WireClient]:
+    """Yield a sandbox with rewards."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
@@ -54,38 +54,38 @@ def rename(wire: WireClient, account: Account, name: str) -> Answer:
     return wire.post(NICKNAME, pb.text(3, name), token=account.token)
 
 
-def repaint(wire: WireClient, account: Account, name: str) -> Answer:
+def change_avatar(wire: WireClient, account: Account, name: str) -> Answer:
     """Change an avatar."""
     url = f"https://example.com/{name}.png"
     return wire.post(AVATAR, pb.text(2, url), token=account.token)
 
 
-def test_first_changes_are_paid_once(payer: WireClient) -> None:
-    """The first name and the first avatar are each paid, later ones are not (wire.md 4)."""
-    account = payer.account()
+def test_first_changes_are_paid_once(rewarding: WireClient) -> None:
+    """The first name and the first avatar each get coins, later ones do not (wire.md 4)."""
+    account = rewarding.account()
     for name in ("一", "二", "三"):
-        assert rename(payer, account, name).code == 1
-        assert repaint(payer, account, name).code == 1
-    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3)), (FIRST_CHANGE, Decimal(2))]
-    assert payer.own_info(account.token).pb_data.double(8) == 5.0
+        assert rename(rewarding, account, name).code == 1
+        assert change_avatar(rewarding, account, name).code == 1
+    assert entries(rewarding, account) == [(FIRST_CHANGE, Decimal(3)), (FIRST_CHANGE, Decimal(2))]
+    assert rewarding.own_info(account.token).pb_data.double(8) == 5.0
 
 
-def test_first_changes_at_once_are_paid_once(payer: WireClient) -> None:
-    """Twenty changes at once are one first change (security R09, J3)."""
-    account = payer.account()
-    answers = at_once(lambda at: rename(payer, account, f"name {at}"), range(20))
+def test_first_changes_at_once_are_paid_once(rewarding: WireClient) -> None:
+    """Twenty concurrent changes are one first change (security R09, J3)."""
+    account = rewarding.account()
+    answers = at_once(lambda at: rename(rewarding, account, f"name {at}"), range(20))
     assert {answer.code for answer in answers} == {1}
-    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3))]
-    assert payer.own_info(account.token).pb_data.double(8) == 3.0
+    assert entries(rewarding, account) == [(FIRST_CHANGE, Decimal(3))]
+    assert rewarding.own_info(account.token).pb_data.double(8) == 3.0
 
 
-def test_a_refused_change_is_not_paid(payer: WireClient) -> None:
-    """What was refused is no first change (wire.md 2)."""
-    account = payer.account()
-    assert rename(payer, account, "\u202e").code == 1100
-    assert entries(payer, account) == []
-    assert rename(payer, account, "n").code == 1
-    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3))]
+def test_a_refused_change_is_not_paid(rewarding: WireClient) -> None:
+    """A refused change is no first change (wire.md 2)."""
+    account = rewarding.account()
+    assert rename(rewarding, account, "\u202e").code == 1100
+    assert entries(rewarding, account) == []
+    assert rename(rewarding, account, "n").code == 1
+    assert entries(rewarding, account) == [(FIRST_CHANGE, Decimal(3))]
 
 
 def code_of(wire: WireClient, account: Account) -> str:
@@ -99,47 +99,47 @@ def progress(wire: WireClient, account: Account) -> tuple[object, ...]:
     return tuple(data[key] for key in PLACES)
 
 
-def test_an_invitation_pays_both(payer: WireClient) -> None:
-    """The inviter and the invited get theirs under typ 9, and the count goes up (wire.md 4)."""
-    inviter = payer.account()
-    assert progress(payer, inviter) == (0, 0, 4, 40)
-    invited = payer.account(invitedBy=code_of(payer, inviter))
-    assert entries(payer, inviter) == [(INVITATION, Decimal(7))]
-    assert entries(payer, invited) == [(INVITATION, Decimal(5))]
-    assert progress(payer, inviter) == (1, 1, 4, 40)
-    assert progress(payer, invited) == (0, 0, 4, 40)
+def test_an_invitation_pays_both(rewarding: WireClient) -> None:
+    """The inviter and the invited account get coins with typ 9, and the count rises (wire.md 4)."""
+    inviter = rewarding.account()
+    assert progress(rewarding, inviter) == (0, 0, 4, 40)
+    invited = rewarding.account(invitedBy=code_of(rewarding, inviter))
+    assert entries(rewarding, inviter) == [(INVITATION, Decimal(7))]
+    assert entries(rewarding, invited) == [(INVITATION, Decimal(5))]
+    assert progress(rewarding, inviter) == (1, 1, 4, 40)
+    assert progress(rewarding, invited) == (0, 0, 4, 40)
 
 
-def test_a_changed_code_invites(payer: WireClient) -> None:
-    """The code that was chosen leads to its account (wire.md 4 change-user-invite-code)."""
-    inviter, chosen = payer.account(), code_of(payer, payer.account())[::-1]
-    assert payer.post(CHANGE_CODE, {"code": chosen}, token=inviter.token).code == 1
-    payer.account(invitedBy=chosen)
-    assert progress(payer, inviter) == (1, 1, 4, 40)
+def test_a_changed_code_invites(rewarding: WireClient) -> None:
+    """The chosen code leads to its account (wire.md 4 change-user-invite-code)."""
+    inviter, chosen = rewarding.account(), code_of(rewarding, rewarding.account())[::-1]
+    assert rewarding.post(CHANGE_CODE, {"code": chosen}, token=inviter.token).code == 1
+    rewarding.account(invitedBy=chosen)
+    assert progress(rewarding, inviter) == (1, 1, 4, 40)
 
 
-def test_invitations_at_once_are_all_counted(payer: WireClient) -> None:
-    """Twenty invited at once are twenty, each paid once (security R09, J3)."""
-    inviter = payer.account()
-    code = code_of(payer, inviter)
+def test_invitations_at_once_are_all_counted(rewarding: WireClient) -> None:
+    """Twenty concurrent invitations are twenty, each paid once (security R09, J3)."""
+    inviter = rewarding.account()
+    code = code_of(rewarding, inviter)
 
     def invite(_: int) -> Answer:
-        return payer.own_info(payer.account(invitedBy=code).token)
+        return rewarding.own_info(rewarding.account(invitedBy=code).token)
 
     answers = at_once(invite, range(20))
     assert {answer.pb_data.double(8) for answer in answers} == {5.0}
-    assert progress(payer, inviter) == (20, 20, 4, 40)
-    assert entries(payer, inviter) == [(INVITATION, Decimal(7))] * 20
-    assert payer.own_info(inviter.token).pb_data.double(8) == 140.0
+    assert progress(rewarding, inviter) == (20, 20, 4, 40)
+    assert entries(rewarding, inviter) == [(INVITATION, Decimal(7))] * 20
+    assert rewarding.own_info(inviter.token).pb_data.double(8) == 140.0
 
 
-def test_a_day_ends_at_midnight(payer: WireClient) -> None:
+def test_a_day_ends_at_midnight(rewarding: WireClient) -> None:
     """The day's number restarts at midnight of the server's zone; the total continues (5)."""
-    payer.set_clock(set=NOW)
-    inviter = payer.account()
-    payer.account(invitedBy=code_of(payer, inviter))
-    assert progress(payer, inviter)[:2] == (1, 1)
-    payer.set_clock(set=NOW + DAY_SECONDS)
-    assert progress(payer, inviter)[:2] == (0, 1)
-    payer.account(invitedBy=code_of(payer, inviter))
-    assert progress(payer, inviter)[:2] == (1, 2)
+    rewarding.set_clock(set=NOW)
+    inviter = rewarding.account()
+    rewarding.account(invitedBy=code_of(rewarding, inviter))
+    assert progress(rewarding, inviter)[:2] == (1, 1)
+    rewarding.set_clock(set=NOW + DAY_SECONDS)
+    assert progress(rewarding, inviter)[:2] == (0, 1)
+    rewarding.account(invitedBy=code_of(rewarding, inviter))
+    assert progress(rewarding, inviter)[:2] == (1, 2)

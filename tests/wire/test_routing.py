@@ -58,14 +58,14 @@ def test_unknown_is_404(wire: WireClient, method: str, path: str) -> None:
 
 @pytest.mark.parametrize("host", APP_HOSTS)
 def test_app_is_the_default_surface(wire: WireClient, host: str) -> None:
-    """Any Host but the web one is the app surface (wire.md 1.1)."""
+    """Any Host but the web one selects the app surface (wire.md 1.1)."""
     reply = wire.request("POST", "/v1/user/captcha", headers={"host": host})
     assert read_answer(reply.status_code, reply.headers, reply.content).text("id")
 
 
 @pytest.mark.parametrize("host", WEB_HOSTS)
 def test_web_host_chooses_the_web_surface(wire: WireClient, host: str) -> None:
-    """On the host chat-web-go. the app's endpoints do not exist (wire.md 1.1)."""
+    """The host chat-web-go. does not have the app's endpoints (wire.md 1.1)."""
     assert wire.request("POST", "/v1/user/captcha", headers={"host": host}).status_code == 404
     assert wire.request("POST", "/v1/user/get-user", headers={"host": host}).status_code == 404
 
@@ -75,7 +75,7 @@ def test_web_host_chooses_the_web_surface(wire: WireClient, host: str) -> None:
     [("/web/v1/user/info", "a"), ("/v1/user/info", WEB_HOSTS[0])],
 )
 def test_web_surface_has_its_own_info(wire: WireClient, path: str, host: str) -> None:
-    """The web surface never answers with the app's own info (wire.md 4)."""
+    """The web surface never returns the app's own info (wire.md 4)."""
     reply = wire.request("GET", path, token=wire.account().token, headers={"host": host})
     assert reply.status_code == 404 or reply.headers["content-type"] == JSON_TYPE
 
@@ -106,7 +106,7 @@ def test_web_surface_has_its_own_info(wire: WireClient, path: str, host: str) ->
     ],
 )
 def test_odd_targets_open_nothing(wire: WireClient, target: str) -> None:
-    """However a path or Host is written, a request without a token is never served (Z2)."""
+    """With any path or Host, a request without a token is never served (Z2)."""
     for host in ("127.0.0.1", "", "chat-web-go.a", "a/healthz?", "x" * 300):
         start = f"GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
         status, headers, body = exchange(wire.server, start.encode())
@@ -116,6 +116,6 @@ def test_odd_targets_open_nothing(wire: WireClient, target: str) -> None:
 
 
 def test_head_of_raw_helper_is_served(wire: WireClient) -> None:
-    """The byte-wise client of these tests is understood where the request is plain."""
+    """A plain request of the tests' byte-wise client works."""
     status, headers, body = exchange(wire.server, head("GET /v1/user/info HTTP/1.1"))
     assert read_answer(status, headers, body).code == -101

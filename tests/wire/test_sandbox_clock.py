@@ -1,4 +1,4 @@
-"""The clock of the sandbox: frozen, advanced, set, never back; what is pending (K-6)."""
+"""The clock of the sandbox: frozen, advanced, set, never back; pending events (K-6)."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def post(wire: WireClient, **order: object) -> dict[str, object]:
 
 
 def pending(wire: WireClient, **headers: str) -> list[tuple[int, str]]:
-    """What is pending, with the seconds until then; the clock must be frozen."""
+    """Return the pending events, with the seconds until then; the clock must be frozen."""
     reply = wire.http.get("/sandbox/clock", headers=headers)
     assert reply.status_code == 200
     status = reply.json()
@@ -28,7 +28,7 @@ def pending(wire: WireClient, **headers: str) -> list[tuple[int, str]]:
 
 
 def test_a_frozen_clock_stands(own_wire: WireClient) -> None:
-    """It moves when it is moved, and goes on from there (K-6)."""
+    """It only moves on request, and continues from there (K-6)."""
     frozen = post(own_wire, freeze=True)
     now = int(str(frozen["now"]))
     assert frozen["frozen"] is True
@@ -44,7 +44,7 @@ def test_a_frozen_clock_stands(own_wire: WireClient) -> None:
 
 
 def test_pending_events_are_listed(own_wire: WireClient) -> None:
-    """Codes, bans, VIP, sessions and cancelled accounts, the soonest first (K-6)."""
+    """Codes, bans, VIP, sessions and cancelled accounts are listed, the soonest first (K-6)."""
     post(own_wire, freeze=True)
     phone = own_wire.fresh_phone()
     own_wire.sms_code(phone)
@@ -69,7 +69,7 @@ def test_pending_events_are_listed(own_wire: WireClient) -> None:
 
 
 def test_a_step_fires_what_is_due(own_wire: WireClient) -> None:
-    """When it answers, accounts are erased, and nothing of the past is pending (K-6)."""
+    """When the request returns, accounts are erased, and no past event is pending (K-6)."""
     post(own_wire, freeze=True)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone)
@@ -88,7 +88,7 @@ def test_a_step_fires_what_is_due(own_wire: WireClient) -> None:
 
 
 def test_pending_events_are_bounded(own_wire: WireClient) -> None:
-    """However many there are, the next hundred are listed (K-6)."""
+    """The next hundred events are listed (K-6)."""
     post(own_wire, freeze=True)
     order = {"pack": "banned", "number": 140}
     assert own_wire.request("POST", "/sandbox/seed", order).is_success
@@ -113,7 +113,7 @@ def test_pending_events_are_bounded(own_wire: WireClient) -> None:
 def test_the_clock_never_goes_back(
     own_wire: WireClient, order: dict[str, object], word: str
 ) -> None:
-    """That and what is no order are refused in words, and nothing moves (K-6)."""
+    """Going back and invalid requests are refused with an explanation, and nothing moves (K-6)."""
     before = post(own_wire, freeze=True)
     body = re.sub("Infinity", "1e400", json.dumps(order))
     reply = own_wire.http.post("/sandbox/clock", content=body)

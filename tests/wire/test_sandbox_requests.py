@@ -1,4 +1,4 @@
-"""The journal of the sandbox: every request as its client sent it, and why it was refused (K-3)."""
+"""The journal of the sandbox: every request as sent, and why it was refused (K-3)."""
 
 import base64
 import json
@@ -33,12 +33,12 @@ def listed(wire: WireClient, **filters: str) -> list[Entry]:
 
 
 def marks(view: Entry) -> dict[str, str]:
-    """What is marked, by path."""
+    """Return the marked paths with their problems."""
     return {f["path"]: f["mark"] for f in view["fields"] if f.get("mark", "ok") != "ok"}
 
 
 def test_json_is_decoded_both_ways(own_wire: WireClient) -> None:
-    """A request is shown with its fields, what is wrong with each, and the refusal (K-3)."""
+    """The entry has the fields, the problem of each, and the refusal (K-3)."""
     body = {"email": "a@example.com", "Foo": 1, "platform": 7}
     assert own_wire.post("user/email-login", body).code == 1100
     (entry,) = listed(own_wire)
@@ -58,7 +58,7 @@ def test_json_is_decoded_both_ways(own_wire: WireClient) -> None:
 
 
 def test_protobuf_is_decoded_both_ways(own_wire: WireClient) -> None:
-    """Protobuf is shown with the names of the contract, and marked by number (K-3)."""
+    """Protobuf has the contract's names, and marks by field number (K-3)."""
     account = own_wire.account(nickname="湖")
     assert own_wire.get_user(account.id, account.token).code == 1
     own_wire.post("user/edit-nickname", pb.number(3, 5) + pb.text(9, "x"), token=account.token)
@@ -72,7 +72,7 @@ def test_protobuf_is_decoded_both_ways(own_wire: WireClient) -> None:
 
 
 def test_protobuf_that_breaks_off_is_read_up_to_there(own_wire: WireClient) -> None:
-    """A body that is cut shows what came before, and where it ends (K-3)."""
+    """A truncated body shows the fields before the cut, and its position (K-3)."""
     own_wire.post(
         "user/edit-nickname", pb.text(3, "whole") + b"\x1a\x20cut", token=own_wire.account().token
     )
@@ -107,7 +107,7 @@ def test_a_refusal_by_a_rule_marks_its_field(own_wire: WireClient) -> None:
     ],
 )
 def test_a_body_that_is_no_json_says_where(own_wire: WireClient, body: bytes, problem: str) -> None:
-    """What cannot be read is shown as it is, with the place of the fault (K-3)."""
+    """An unreadable body is shown unchanged, with the position of the fault (K-3)."""
     own_wire.post("user/email-login", body)
     (entry,) = listed(own_wire)
     assert problem in entry["request"]["problem"]
@@ -115,7 +115,7 @@ def test_a_body_that_is_no_json_says_where(own_wire: WireClient, body: bytes, pr
 
 
 def test_a_pair_of_surrogates_is_a_character(own_wire: WireClient) -> None:
-    """Escapes that belong together are shown as the character that they stand for (K-3)."""
+    """A pair of escapes is shown as its character (K-3)."""
     own_wire.post("user/email-login", rb'{"email": "\ud83d\ude00"}')
     (entry,) = listed(own_wire)
     assert (entry["request"]["decoded"], entry["request"]["problem"]) == ({"email": "😀"}, "")
@@ -125,7 +125,7 @@ def test_a_pair_of_surrogates_is_a_character(own_wire: WireClient) -> None:
 def test_a_length_full_of_zeros_breaks_nothing(
     own_wire: WireClient, sandbox_server: Server, path: str
 ) -> None:
-    """A length may begin with more zeros than a number may have digits (K-3)."""
+    """A length may have more leading zeros than a number may have digits (K-3)."""
     sent = raw_http.head(f"POST {path} HTTP/1.1", "content-length: " + "0" * 5000 + "2")
     status, _, _ = raw_http.exchange(sandbox_server, sent, b"{}")
     assert status in (200, 404)
@@ -155,14 +155,14 @@ def test_filters_narrow_the_journal(own_wire: WireClient) -> None:
     "query", ["paths=/x", "result=fine", "since=x", "since=-1", "path=v1", "limit=5"]
 )
 def test_unknown_filters_are_refused(own_wire: WireClient, query: str) -> None:
-    """A filter that is misspelt does not show everything (W-13)."""
+    """A misspelt filter does not show everything (W-13)."""
     reply = own_wire.http.get(f"/sandbox/requests?{query}")
     assert reply.status_code == 400
     assert reply.json().keys() == {"error"}
 
 
 def test_the_journal_is_cleared(own_wire: WireClient) -> None:
-    """DELETE and a reset forget all; ids go on (design 8)."""
+    """DELETE and a reset remove all entries; ids continue (design 8)."""
     own_wire.own_info(None)
     before = listed(own_wire)[0]["id"]
     assert own_wire.http.delete("/sandbox/requests").json() == {}
@@ -176,7 +176,7 @@ def test_the_journal_is_cleared(own_wire: WireClient) -> None:
 def test_requests_without_an_endpoint_are_there(
     own_wire: WireClient, sandbox_server: Server
 ) -> None:
-    """Wrong paths, wrong methods and what is no HTTP are journaled with their reason (K-3)."""
+    """Wrong paths, wrong methods and invalid HTTP are recorded with their reason (K-3)."""
     own_wire.request("GET", "/v1/user/captcha")
     own_wire.request("POST", "/v1/msg/send-message", b'{"text":"hello"}')
     own_wire.request("POST", "/v1/user/email-login", b"x" * 70_000)
@@ -213,7 +213,7 @@ def test_pipelined_requests_are_separate_entries(
 
 
 def test_socket_messages_are_decoded(own_wire: WireClient, sandbox_server: Server) -> None:
-    """Messages of the socket are entries of their own, both ways (K-3)."""
+    """Messages of the socket are separate entries, in both directions (K-3)."""
     account = own_wire.account()
     with SocketClient(sandbox_server.port) as client:
         client.send("login", {"userId": account.id, "token": account.token}, seq="7")
@@ -240,7 +240,7 @@ def test_socket_messages_are_decoded(own_wire: WireClient, sandbox_server: Serve
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Events of a stream: name and data."""
+    """Yield the events of a stream: name and data."""
     name = ""
     for line in lines:
         if line.startswith("event: "):
@@ -250,7 +250,7 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def test_the_stream_shows_what_is_new(own_wire: WireClient) -> None:
-    """Entries come as server-sent events, filtered, and from the last one on (design 8)."""
+    """Entries are sent as server-sent events, filtered, and from the last id on (design 8)."""
     own_wire.own_info(None)
     (before,) = listed(own_wire)
     url = "/sandbox/requests/stream?path=/v1/user/info"
@@ -296,7 +296,7 @@ def test_curl_replays_the_same_bytes(own_wire: WireClient, body: bytes) -> None:
     )
     raw_http.exchange(own_wire.server, raw.replace(b"@file", b"\xff\xe6\xb9\x96"), body)
     (first,) = listed(own_wire)
-    subprocess.run(  # noqa: S603 - the command that is shown to be pasted into a shell
+    subprocess.run(  # noqa: S603 - the displayed shell command
         ["/bin/sh", "-c", first["curl"]], check=True, capture_output=True, timeout=30
     )
     second = listed(own_wire)[0]
@@ -314,7 +314,7 @@ def test_curl_replays_the_same_bytes(own_wire: WireClient, body: bytes) -> None:
 
 @pytest.mark.parametrize("last", ["-1", "x", "0" * 5000, str(2**53)])
 def test_what_is_no_id_of_an_event_is_refused(own_wire: WireClient, last: str) -> None:
-    """A stream goes on after an event that there was (K-3)."""
+    """A stream only continues after an event that existed (K-3)."""
     reply = own_wire.http.get("/sandbox/requests/stream", headers={"last-event-id": last})
     assert reply.status_code == 400
 
@@ -334,7 +334,7 @@ def test_unserved_paths_are_counted(own_wire: WireClient) -> None:
 
 
 def test_the_journal_itself_is_not_journaled(own_wire: WireClient) -> None:
-    """What pages and tools ask the sandbox does not push out what clients ask (K-3)."""
+    """Requests of pages and tools do not replace those of clients (K-3)."""
     for path in ("/sandbox/outbox", "/sandbox/nothing", "/healthz", "/readyz", "/"):
         own_wire.request("GET", path)
     assert listed(own_wire) == []

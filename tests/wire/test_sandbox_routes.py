@@ -1,6 +1,6 @@
-"""The doors that only `hupan sandbox` has (design 8).
+"""The routes of `hupan sandbox` only (design 8).
 
-No page of another site uses a sandbox (web.md W-13), and no key is misspelt there.
+No page of another site can use a sandbox (web.md W-13), and a misspelt key is refused.
 """
 
 import json
@@ -34,7 +34,7 @@ NOW = 2_000_000_000
 
 
 def test_outbox_shows_what_was_sent(wire: WireClient) -> None:
-    """Every message has the documented keys, and the newest stands first (design 8)."""
+    """Every message has the documented keys, and the newest is first (design 8)."""
     phone = wire.fresh_phone()
     first = wire.sms_code(phone)
     second = wire.sms_code(phone)
@@ -50,7 +50,7 @@ def test_outbox_filters(wire: WireClient) -> None:
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.sms_code(phone)
     assert wire.ask_email(email).code == 1
-    wire.next_letter("email", email, set())
+    wire.next_message("email", email, set())
 
     def listed(**filters: str) -> list[dict[str, object]]:
         found: list[dict[str, object]] = wire.http.get("/sandbox/outbox", params=filters).json()
@@ -73,7 +73,7 @@ def test_outbox_shows_captchas(wire: WireClient) -> None:
 
 
 def test_wait_returns_the_next_message(wire: WireClient) -> None:
-    """A wait ends with the message that was waited for (design 8)."""
+    """A wait ends with the requested message (design 8)."""
     phone = wire.fresh_phone()
     params = {"channel": "sms", "to": phone, "timeout": "20"}
     with ThreadPoolExecutor(1) as pool:
@@ -93,13 +93,13 @@ def test_wait_returns_the_next_message(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_wait_ends(wire: WireClient) -> None:
-    """A wait for what never comes ends by itself (design 8)."""
+    """A wait for a missing message times out (design 8)."""
     params = {"channel": "sms", "to": wire.fresh_phone(), "timeout": "1"}
     assert wire.http.get("/sandbox/outbox/wait", params=params, timeout=20).status_code < 500
 
 
-def test_account_door_makes_a_session(wire: WireClient) -> None:
-    """The door answers {id, token}, and the token is a session of that account (design 8)."""
+def test_account_route_makes_a_session(wire: WireClient) -> None:
+    """The response is {id, token}, and the token is a session of that account (design 8)."""
     reply = wire.request("POST", "/sandbox/accounts", b"{}").json()
     assert set(reply) == {"id", "token"}
     assert reply["id"].isascii()
@@ -109,8 +109,8 @@ def test_account_door_makes_a_session(wire: WireClient) -> None:
     assert wire.own_info(reply["token"]).pb_data.text(1) == reply["id"]
 
 
-def test_account_door_takes_a_device(wire: WireClient) -> None:
-    """The door's session belongs to its deviceId (design 8, wire.md 5)."""
+def test_account_route_takes_a_device(wire: WireClient) -> None:
+    """The session belongs to the given deviceId (design 8, wire.md 5)."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone, deviceId="door", platform="windows")
     assert wire.own_info(wire.signed_in(phone, deviceId="other")).code == 1
@@ -120,7 +120,7 @@ def test_account_door_takes_a_device(wire: WireClient) -> None:
 
 
 def test_clock_is_set_and_advanced(own_wire: WireClient) -> None:
-    """The clock door answers the server's new time in unix seconds (design 8)."""
+    """The response is the server's new time in unix seconds (design 8)."""
     assert 0 <= own_wire.set_clock(set=NOW) - NOW < 30
     assert 3600 <= own_wire.set_clock(advance=3600) - NOW < 3630
     assert 3600 <= own_wire.set_clock(advance=0) - NOW < 3660
@@ -144,7 +144,7 @@ def test_reset_forgets_everything(own_wire: WireClient) -> None:
 
 
 def test_servers_share_nothing(wire: WireClient, own_wire: WireClient) -> None:
-    """Two sandboxes are two worlds (design 8)."""
+    """Two sandboxes have separate data (design 8)."""
     assert own_wire.own_info(wire.account().token).code == -101
 
 
@@ -157,8 +157,8 @@ def test_it_listens_on_loopback_alone(sandbox: Server) -> None:
 
 
 @pytest.mark.slow
-def test_serve_has_no_doors(tmp_path: Path) -> None:
-    """In `hupan serve` the doors are 404, and health is there (design 8)."""
+def test_serve_has_no_sandbox_routes(tmp_path: Path) -> None:
+    """In `hupan serve` the routes are 404, and health exists (design 8)."""
     with (
         Server("serve", "--data-dir", str(tmp_path / "data")) as server,
         WireClient(server) as wire,
@@ -202,7 +202,7 @@ FOREIGN = [
 @pytest.mark.one_engine
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) -> None:
-    """Each route, also to read, answers 403 in words and does nothing (web.md W-13, K-14)."""
+    """Each route, even a read, is 403 with an explanation and no effect (web.md W-13, K-14)."""
     account = wire.account()
     for method, path in ROUTES:
         reply = wire.http.request(method, path, headers=headers, content=b"")
@@ -217,7 +217,7 @@ def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) ->
 @pytest.mark.one_engine
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "192.0.2.7"])
 def test_own_names_are_served(wire: WireClient, name: str) -> None:
-    """Localhost, and addresses of digits, which no name server can turn elsewhere (W-13, K-14)."""
+    """Localhost and IP addresses: no name server can redirect them (W-13, K-14)."""
     host = f"{name}:{wire.server.port}"
     own = {"host": host, "origin": f"http://{host}".lower(), "sec-fetch-site": "same-origin"}
     for headers in ({"host": host}, own, {"host": host, "sec-fetch-site": "none"}):
@@ -226,7 +226,7 @@ def test_own_names_are_served(wire: WireClient, name: str) -> None:
 
 @pytest.mark.one_engine
 def test_clients_reach_the_api_by_any_name(wire: WireClient) -> None:
-    """The API's own names lead to the sandbox through a hosts file; its doors stay shut (W-13)."""
+    """They reach the API through a hosts file; the sandbox's own routes refuse them (W-13)."""
     for name in ("chat-go.jwzhd.com", "hupan.example"):
         reply = wire.http.post("/v1/user/captcha", headers={"host": name}, content=b"{}")
         assert reply.json()["code"] == 1
@@ -235,7 +235,7 @@ def test_clients_reach_the_api_by_any_name(wire: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_name_is_allowed_by_an_option() -> None:
-    """Such as that of a container (web.md W-13)."""
+    """Such a name may be that of a container (web.md W-13)."""
     with Server("sandbox", "--allow-host", "Hupan") as server, WireClient(server) as wire:
         for name, status in (("hupan", 200), ("hupan:8480", 200), ("hupan.example", 403)):
             reply = wire.http.get("/sandbox/outbox", headers={"host": name})
@@ -258,7 +258,7 @@ def test_a_name_is_allowed_by_an_option() -> None:
 def test_a_misspelt_key_is_named(
     wire: WireClient, path: str, body: dict[str, object], key: str, nearest: str
 ) -> None:
-    """It is refused, with the nearest right one, instead of being passed over."""
+    """It is refused, with the nearest valid key, instead of being ignored."""
     reply = wire.http.post(f"/sandbox/{path}", content=json.dumps(body))
     assert reply.status_code == 400
     assert key in reply.json()["error"]
@@ -278,7 +278,7 @@ def test_a_misspelt_key_is_named(
 def test_a_misspelt_parameter_is_named(
     wire: WireClient, query: str, name: str, nearest: str
 ) -> None:
-    """In a query too, where it would match everything or nothing."""
+    """In a query it would match everything or nothing."""
     reply = wire.http.get(f"/sandbox/outbox?{query}")
     assert reply.status_code == 400
     assert name in reply.json()["error"]

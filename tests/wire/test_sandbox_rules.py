@@ -24,7 +24,7 @@ SEND = "/v1/msg/send-message"
 
 
 def put(wire: WireClient, *rules: Rule) -> Any:  # noqa: ANN401 - a list, or an error
-    """Set the rules; return the answer's JSON."""
+    """Set the rules; return the response's JSON."""
     reply = wire.http.put(
         "/sandbox/rules", content=json.dumps(rules), headers={"accept-language": "en"}
     )
@@ -56,7 +56,7 @@ def test_a_rule_answers_with_json_or_bytes(own_wire: WireClient) -> None:
 
 
 def test_rules_end(own_wire: WireClient) -> None:
-    """An empty list and a reset remove them (design 8)."""
+    """An empty list and a reset remove all rules (design 8)."""
     for end in ("PUT", "POST"):
         put(own_wire, {"path": SEND, "json": 1})
         assert own_wire.request("POST", SEND).status_code == 200
@@ -66,7 +66,7 @@ def test_rules_end(own_wire: WireClient) -> None:
 
 
 def test_the_journal_names_the_rule(own_wire: WireClient) -> None:
-    """Entries and grouped paths say which rule answers (K-4)."""
+    """Entries and grouped paths name the rule that answers (K-4)."""
     put(own_wire, {"path": "/v1/live/*", "json": 1}, {"path": SEND, "json": 2})
     own_wire.request("POST", SEND, b'{"text":"x"}')
     (entry,) = own_wire.http.get("/sandbox/requests").json()
@@ -76,7 +76,7 @@ def test_the_journal_names_the_rule(own_wire: WireClient) -> None:
 
 
 def test_what_hupan_serves_stays_its_own(own_wire: WireClient) -> None:
-    """A rule for everything changes no endpoint, picture, health check or route (K-4)."""
+    """A rule for all paths changes no endpoint, picture, health check or route (K-4)."""
     put(own_wire, {"path": "/*", "json": "mine"})
     assert own_wire.request("POST", "/v1/user/anything").json() == "mine"
     assert own_wire.post("user/captcha").code == 1
@@ -88,7 +88,7 @@ def test_what_hupan_serves_stays_its_own(own_wire: WireClient) -> None:
 
 
 def test_browsers_may_read_an_answer(own_wire: WireClient) -> None:
-    """A preflight passes, and an answer that is a page cannot act as one of the sandbox (W-13)."""
+    """A preflight passes, and an HTML answer cannot act as a page of the sandbox (W-13)."""
     put(own_wire, {"path": SEND, "bytesBase64": "PGI+", "contentType": "text/html"})
     origin = {"origin": "http://localhost:5173"}
     preflight = {**origin, "access-control-request-method": "POST"}
@@ -125,7 +125,7 @@ def test_browsers_may_read_an_answer(own_wire: WireClient) -> None:
     ],
 )
 def test_a_wrong_rule_is_named(own_wire: WireClient, rule: Rule, text: str) -> None:
-    """A list with one wrong rule changes nothing, and says which one and why."""
+    """A list with one wrong rule changes nothing; the message names it and the reason."""
     put(own_wire, {"path": "/v1/msg/kept", "json": 1})
     error = put(own_wire, {"path": SEND, "json": 1}, rule)["error"]
     assert error.startswith("rule 2: ")
@@ -135,12 +135,12 @@ def test_a_wrong_rule_is_named(own_wire: WireClient, rule: Rule, text: str) -> N
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"\xff", b"[" * 30_000, b'[{"path":"/a"}'])
 def test_what_is_no_list_is_refused(own_wire: WireClient, body: bytes) -> None:
-    """Neither another type nor broken JSON is taken for rules."""
+    """Another type and broken JSON are refused."""
     assert own_wire.http.put("/sandbox/rules", content=body).status_code == 400
 
 
 def test_rules_are_bounded(own_wire: WireClient) -> None:
-    """200 rules at most, and 1 MiB of them."""
+    """The maximum is 200 rules, and 1 MiB in total."""
     assert len(put(own_wire, *[{"path": "/a"}] * 200)) == 200
     assert "at most 200" in put(own_wire, *[{"path": "/a"}] * 201)["error"]
     assert "too large" in put(own_wire, {"path": "/a", "json": "x" * 2**20})["error"]
@@ -155,7 +155,7 @@ def gateway() -> Iterator[tuple[Gateway, int]]:
 
 
 def test_a_forward_passes_everything_on(own_wire: WireClient, gateway: tuple[Gateway, int]) -> None:
-    """Method, target, headers and body arrive, and the answer comes back (K-4)."""
+    """Method, target, headers and body arrive, and the response comes back (K-4)."""
     running, port = gateway
     running.status, running.headers, running.body = 418, {"x-own": "1"}, b"\x00tea"
     put(own_wire, {"path": "/v1/msg/*", "forward": f"http://localhost:{port}"})
@@ -171,7 +171,7 @@ def test_a_forward_passes_everything_on(own_wire: WireClient, gateway: tuple[Gat
 
 
 def test_a_redirect_is_not_followed(own_wire: WireClient, gateway: tuple[Gateway, int]) -> None:
-    """It goes to the client, as the program sent it (K-4)."""
+    """The client gets the redirect unchanged (K-4)."""
     running, port = gateway
     running.status, running.headers = 302, {"location": "http://example.com/"}
     put(own_wire, {"path": SEND, "forward": f"http://127.0.0.1:{port}"})
@@ -181,7 +181,7 @@ def test_a_redirect_is_not_followed(own_wire: WireClient, gateway: tuple[Gateway
 
 
 def test_a_forward_that_fails_says_so(own_wire: WireClient) -> None:
-    """No program is 502, and a forward to the sandbox itself ends at once (K-4)."""
+    """Without a program it is 502, and a forward to the sandbox itself ends at once (K-4)."""
     put(
         own_wire,
         {"path": SEND, "forward": f"http://127.0.0.1:{free_port()}"},
@@ -244,7 +244,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_no_address_but_loopback_is_taken(url: str) -> None:
-    """Neither another host nor a spelling that programs read differently (K-4)."""
+    """Other hosts and ambiguous spellings are refused (K-4)."""
     with pytest.raises(BadRequest):
         parse_forward(url)
 
@@ -260,7 +260,7 @@ def test_no_address_but_loopback_is_taken(url: str) -> None:
     ],
 )
 def test_loopback_is_taken_as_a_literal(url: str, hosts: list[str]) -> None:
-    """No name is left that a name server could answer for (K-4)."""
+    """The stored address has no name that a name server could resolve (K-4)."""
     assert [one.host for one in parse_forward(url)] == hosts
 
 
@@ -275,7 +275,7 @@ def test_loopback_is_taken_as_a_literal(url: str, hosts: list[str]) -> None:
     ],
 )
 def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
-    """With --host 0.0.0.0 no peer on the network reaches what listens on loopback (K-4, K-14)."""
+    """With --host 0.0.0.0 no peer on the network reaches a service on loopback (K-4, K-14)."""
     rules = Rules()
     app = Starlette(routes=RuleRoutes(rules, lambda _method, _path: False).build_routes())
 
@@ -288,11 +288,11 @@ def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
     assert asyncio.run(set_rules(plain)) == 200
     assert asyncio.run(set_rules(plain, forwarded)) == status
     rules.replace([HupanRule(path=SEND, forward="http://127.0.0.1:9")])
-    assert asyncio.run(set_rules(plain, forwarded)) == 200  # it is in force already
+    assert asyncio.run(set_rules(plain, forwarded)) == 200  # it applies already
 
 
 CONNECTED: list[tuple[str, object]] = []
-"""What this process connected to or looked up, while the guard below watches."""
+"""The connections and look-ups of this process, recorded by the guard below."""
 _watching = [False]
 
 
@@ -302,7 +302,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def test_no_packet_leaves_for_another_host() -> None:
-    """For every rule a forward connects to loopback only and asks no name server (K-4)."""
+    """A forward connects only to loopback, and asks no name server (K-4)."""
     sys.addaudithook(_audit)
     CONNECTED.clear()
 

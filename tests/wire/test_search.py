@@ -15,7 +15,7 @@ NOW = 2_000_000_000
 
 
 def golden(*users: str) -> str:
-    """Return the whole answer where only users are found."""
+    """Return the whole response with users only."""
     found = f"[{','.join(users)}]" if users else "null"
     return (
         f'{{"code":1,"data":{{"list":[{{"title":"用户","list":{found}}},'
@@ -24,7 +24,7 @@ def golden(*users: str) -> str:
 
 
 def user(account: Account, nickname: str, avatar: str, word: str) -> str:
-    """Return a user as it is written."""
+    """Return a user's JSON text."""
     return (
         f'{{"friendId":"{account.id}","friendType":1,"nickname":"{nickname}","name":"{nickname}",'
         f'"avatarUrl":"{avatar}","hit":"{word}"}}'
@@ -32,13 +32,13 @@ def user(account: Account, nickname: str, avatar: str, word: str) -> str:
 
 
 def search(wire: WireClient, token: str, word: str) -> str:
-    """Return the answer."""
+    """Return the response."""
     reply = wire.request("POST", f"/v1/{SEARCH}", {"word": word}, token=token)
     return reply.content.decode()
 
 
 def ids(wire: WireClient, token: str, word: str, kind: int = 0) -> list[object]:
-    """Return the ids of what was found of a kind."""
+    """Return the ids of the results of a kind."""
     found = parts(data_of(reply_to(wire, SEARCH, {"word": word}, token=token), "list"), "list")
     assert [one["title"] for one in found] == ["用户", "群组", "机器人"]
     hits = [] if found[kind]["list"] is None else parts(found[kind], "list")
@@ -48,7 +48,7 @@ def ids(wire: WireClient, token: str, word: str, kind: int = 0) -> list[object]:
 
 
 def test_users_by_id_and_beginning(wire: WireClient) -> None:
-    """An exact id and the beginning of a nickname find; the middle and half an id do not."""
+    """An exact id and the beginning of a nickname match; the middle and half an id do not."""
     token = wire.account().token
     name = f"鸬鹚{wire.fresh_phone()}"
     one = wire.account(nickname=name)
@@ -73,14 +73,14 @@ def test_users_by_id_and_beginning(wire: WireClient) -> None:
     ],
 )
 def test_case_and_form_do_not_count(own_wire: WireClient, nickname: str, word: str) -> None:
-    """Case, compatible and composed forms are alike, wildcards are plain text (security I8)."""
+    """Case, compatible and composed forms are equal, wildcards are plain text (security I8)."""
     token, one = own_wire.account().token, own_wire.account(nickname=nickname)
     own_wire.account(nickname="axxb")
     assert ids(own_wire, token, word) == [one.id]
 
 
 def test_changes_are_found_at_once(wire: WireClient) -> None:
-    """A new nickname or avatar is found at once, the old one no more."""
+    """A new nickname or avatar is found at once, the old one no longer."""
     token, one = wire.account().token, wire.account(nickname="first name of mine")
     renamed = f"second {wire.fresh_phone()}"
     assert wire.post("user/edit-nickname", pb.text(3, renamed), token=one.token).code == 1
@@ -91,7 +91,7 @@ def test_changes_are_found_at_once(wire: WireClient) -> None:
 
 
 def test_banned_and_cancelled_are_never_found(own_wire: WireClient) -> None:
-    """Neither by id nor by nickname, until the ban is over."""
+    """Neither id nor nickname finds them, until the ban is over."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     banned = own_wire.account(nickname="heron one", banDays=2)
@@ -114,7 +114,7 @@ def test_twenty_of_each_at_most(own_wire: WireClient) -> None:
 
 
 def test_groups_and_bots_are_those_of_discovery(own_wire: WireClient) -> None:
-    """By exact id and by part of a name (wire.md 4 recommend-list)."""
+    """The exact id or a part of the name finds them (wire.md 4 recommend-list)."""
     seed(own_wire, "discovery", 5)
     token = own_wire.account().token
     wish = {"category": "", "keyword": "", "size": 1, "page": 1}
@@ -133,7 +133,7 @@ def test_groups_and_bots_are_those_of_discovery(own_wire: WireClient) -> None:
     "word", [None, 5, ["a"], {}, True, "", " ", "\u3000", "x" * 33, "a\x00b", "a\nb"[:2] + "\x07"]
 )
 def test_bad_words_are_named(wire: WireClient, word: object) -> None:
-    """Missing, empty, of another type, too long or with control characters is 1100."""
+    """A missing, empty, mistyped or long word, or one with control characters, is 1100."""
     token = wire.account().token
     assert refused_field(wire.post(SEARCH, {"word": word}, token=token)) == "word"
     assert refused_field(wire.post(SEARCH, {}, token=token)) == "word"

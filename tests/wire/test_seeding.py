@@ -1,6 +1,6 @@
-"""The sandbox's doors for data: packs and accounts (design 8).
+"""The sandbox's routes for data: packs and accounts (design 8).
 
-What the sandbox's doors make of accounts: packs, bans, guests (design 8, decision 0008).
+The accounts created by these routes: packs, bans, guests (design 8, decision 0008).
 """
 
 import asyncio
@@ -24,64 +24,68 @@ PASSWORD = "long enough 湖 1"
 
 
 @pytest.fixture(scope="module")
-def plot(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox for this file alone."""
+def module_sandbox(engine: EngineName) -> Iterator[WireClient]:
+    """Yield a sandbox for this file only."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
 
 
 @pytest.fixture
-def garden(plot: WireClient) -> WireClient:
-    """That sandbox, empty."""
-    assert plot.request("POST", "/sandbox/reset").is_success
-    return plot
+def empty_sandbox(module_sandbox: WireClient) -> WireClient:
+    """Return that sandbox, emptied."""
+    assert module_sandbox.request("POST", "/sandbox/reset").is_success
+    return module_sandbox
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
-def test_every_pack_goes_in(garden: WireClient, pack: str) -> None:
-    """Each pack can be put in, and the server goes on (design 8)."""
-    seed(garden, pack, 5)
-    assert garden.request("GET", "/readyz").status_code == 200
-    assert garden.own_info(garden.account().token).code == 1
+def test_every_pack_goes_in(empty_sandbox: WireClient, pack: str) -> None:
+    """Each pack can be seeded, and the server continues (design 8)."""
+    seed(empty_sandbox, pack, 5)
+    assert empty_sandbox.request("GET", "/readyz").status_code == 200
+    assert empty_sandbox.own_info(empty_sandbox.account().token).code == 1
 
 
 @pytest.mark.slow
 @pytest.mark.one_engine
 @pytest.mark.parametrize("pack", PACKS)
-def test_a_pack_lists_its_accounts(garden: WireClient, pack: str) -> None:
-    """The answer lists the created accounts, each with its secrets (design 8)."""
-    members = seed(garden, pack, 5)
+def test_a_pack_lists_its_accounts(empty_sandbox: WireClient, pack: str) -> None:
+    """The response lists the created accounts, each with its secrets (design 8)."""
+    members = seed(empty_sandbox, pack, 5)
     assert members
     assert len({member.id for member in members}) == len(members)
     for member in members:
-        login = garden.email_login(member.email, member.password, deviceId="other")
+        login = empty_sandbox.email_login(member.email, member.password, deviceId="other")
         assert login.code == (7100 if pack == "banned" else 1)
         if login.code == 1:
-            data = garden.own_info(member.token).pb_data
+            data = empty_sandbox.own_info(member.token).pb_data
             bound = (data.text(1), data.text(6), data.text(7))
             assert bound == (member.id, member.phone, member.email)
 
 
 @pytest.mark.slow
-def test_vip_pack_has_every_state(garden: WireClient) -> None:
+def test_vip_pack_has_every_state(empty_sandbox: WireClient) -> None:
     """The pack `vip` has active and expired VIP (design 8, wire.md 3 vip_status)."""
-    told = [garden.get_user(member.id).pb_data for member in seed(garden, "vip", 5)]
+    told = [empty_sandbox.get_user(member.id).pb_data for member in seed(empty_sandbox, "vip", 5)]
     assert {(data.number(13), data.number(15)) for data in told} >= {(1, 1), (0, 2)}
 
 
 @pytest.mark.slow
-def test_coins_pack_has_coins(garden: WireClient) -> None:
+def test_coins_pack_has_coins(empty_sandbox: WireClient) -> None:
     """The pack `coins` has an account with coins (design 8)."""
-    told = [garden.own_info(member.token).pb_data for member in seed(garden, "coins", 5)]
+    told = [
+        empty_sandbox.own_info(member.token).pb_data for member in seed(empty_sandbox, "coins", 5)
+    ]
     assert any(data.double(8) > 0 for data in told)
 
 
 @pytest.mark.slow
-def test_unicode_pack_has_other_scripts(garden: WireClient) -> None:
+def test_unicode_pack_has_other_scripts(empty_sandbox: WireClient) -> None:
     """The pack `unicode` has names beyond ASCII and beyond the first plane (design 8)."""
-    told = [garden.get_user(member.id).pb_data for member in seed(garden, "unicode", 5)]
+    told = [
+        empty_sandbox.get_user(member.id).pb_data for member in seed(empty_sandbox, "unicode", 5)
+    ]
     names = [data.text(2) for data in told]
     assert all(names)
     assert any(not name.isascii() for name in names)
@@ -90,22 +94,25 @@ def test_unicode_pack_has_other_scripts(garden: WireClient) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
-def test_a_pack_repeats_itself(garden: WireClient, pack: str) -> None:
-    """The same pack with the same number makes the same accounts (design 5, 8)."""
+def test_a_pack_repeats_itself(empty_sandbox: WireClient, pack: str) -> None:
+    """The same pack with the same number gives the same accounts (design 5, 8)."""
 
     def made() -> list[tuple[str, str, str]]:
-        return [(member.id, member.phone, member.email) for member in seed(garden, pack, 5)]
+        return [(member.id, member.phone, member.email) for member in seed(empty_sandbox, pack, 5)]
 
     first = made()
-    assert garden.request("POST", "/sandbox/reset").is_success
+    assert empty_sandbox.request("POST", "/sandbox/reset").is_success
     assert made() == first
 
 
 @pytest.mark.slow
-def test_packs_stand_side_by_side(garden: WireClient) -> None:
-    """All packs, and one pack with two numbers, go into one sandbox (design 8)."""
+def test_packs_stand_side_by_side(empty_sandbox: WireClient) -> None:
+    """All packs, and one pack with two numbers, fit into one sandbox (design 8)."""
     members = [
-        member for pack in PACKS for number in (5, 6) for member in seed(garden, pack, number)
+        member
+        for pack in PACKS
+        for number in (5, 6)
+        for member in seed(empty_sandbox, pack, number)
     ]
     assert len({member.phone for member in members}) == len(members)
 
@@ -128,33 +135,33 @@ def test_packs_stand_side_by_side(garden: WireClient) -> None:
     ],
 )
 def test_bad_seeds_are_refused(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """What is no pack is refused clearly, never with an accident (design 8)."""
+    """An invalid pack is refused clearly, without a server error (design 8)."""
     reply = wire.request("POST", "/sandbox/seed", body)
     assert 400 <= reply.status_code < 500
     assert reply.text
 
 
 @pytest.mark.slow
-def test_reset_takes_packs_away(garden: WireClient) -> None:
-    """After a reset nothing of a pack is left (design 8)."""
-    members = [member for pack in PACKS for member in seed(garden, pack, 5)]
-    assert garden.request("POST", "/sandbox/reset").is_success
-    assert {garden.get_user(member.id).code for member in members} == {4402}
-    assert {garden.own_info(member.token).code for member in members} == {-101}
-    token = garden.account().token
-    assert garden.post("user/recommend", token=token).data == {"botList": []}
+def test_reset_takes_packs_away(empty_sandbox: WireClient) -> None:
+    """After a reset nothing of a pack remains (design 8)."""
+    members = [member for pack in PACKS for member in seed(empty_sandbox, pack, 5)]
+    assert empty_sandbox.request("POST", "/sandbox/reset").is_success
+    assert {empty_sandbox.get_user(member.id).code for member in members} == {4402}
+    assert {empty_sandbox.own_info(member.token).code for member in members} == {-101}
+    token = empty_sandbox.account().token
+    assert empty_sandbox.post("user/recommend", token=token).data == {"botList": []}
 
 
 @pytest.mark.slow
 @pytest.mark.one_engine
-def test_the_door_is_a_post(wire: WireClient) -> None:
-    """The door is a POST; anything else is no door (design 8)."""
+def test_the_route_is_a_post(wire: WireClient) -> None:
+    """Only POST is served (design 8)."""
     assert wire.request("GET", "/sandbox/seed").status_code in {404, 405}
 
 
 @pytest.mark.slow
 def test_accounts_takes_everything(wire: WireClient) -> None:
-    """All fields of the door at once make an account that has them all (design 8)."""
+    """An account can have all fields at once (design 8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(
         phone=phone,
@@ -203,7 +210,7 @@ def test_accounts_takes_everything(wire: WireClient) -> None:
     ],
 )
 def test_bad_accounts_are_refused(wire: WireClient, fields: dict[str, object]) -> None:
-    """A field that cannot be is refused clearly, and makes no account (design 8)."""
+    """An invalid field is refused clearly, and creates no account (design 8)."""
     reply = wire.request("POST", "/sandbox/accounts", fields)
     assert 400 <= reply.status_code < 500, (reply.status_code, reply.text)
     assert reply.text
@@ -212,7 +219,7 @@ def test_bad_accounts_are_refused(wire: WireClient, fields: dict[str, object]) -
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["phone", "email"])
 def test_a_taken_target_is_refused(wire: WireClient, key: str) -> None:
-    """One number or address never belongs to two accounts, by this door neither (A3)."""
+    """This route does not give one number or address to two accounts either (A3)."""
     target = wire.fresh_phone() if key == "phone" else wire.fresh_email()
     owner = wire.account(**{key: target})
     reply = wire.request("POST", "/sandbox/accounts", {key: target, "nickname": "second"})
@@ -230,7 +237,7 @@ NOW = 2_000_000_000
 Planted = list[dict[str, str]]
 
 
-def plant(wire: WireClient, pack: str, number: int | None = None) -> Planted:
+def seed_pack(wire: WireClient, pack: str, number: int | None = None) -> Planted:
     """Seed a pack, in its usual size or in the given one, and return the accounts."""
     body: dict[str, object] = {"pack": pack} if number is None else {"pack": pack, "number": number}
     reply = wire.request("POST", "/sandbox/seed", body)
@@ -245,7 +252,7 @@ def code_of(wire: WireClient, token: str) -> str:
 
 
 def progress(wire: WireClient, token: str) -> tuple[object, object]:
-    """Return how many accounts registered on the server, today and in all."""
+    """Return how many accounts registered on the server, today and in total."""
     data = wire.post("user/invite/invite-progress", token=token).data
     assert data is not None
     return data["currentNumberDay"], data["currentNumberTotal"]
@@ -254,7 +261,7 @@ def progress(wire: WireClient, token: str) -> tuple[object, object]:
 @pytest.mark.parametrize("pack", SIZES)
 def test_a_pack_has_all_ways_to_sign_in(wire: WireClient, pack: str) -> None:
     """Each account of a pack has a number, an address, a password and a session."""
-    made = plant(wire, pack)
+    made = seed_pack(wire, pack)
     assert len(made) == SIZES[pack]
     for account in made:
         assert set(account) == KEYS
@@ -268,7 +275,7 @@ def test_a_pack_has_all_ways_to_sign_in(wire: WireClient, pack: str) -> None:
 
 
 def nicknames(wire: WireClient, made: Planted) -> list[str]:
-    """Return what the accounts are called."""
+    """Return the nicknames of the accounts."""
     return [wire.get_user(account["id"]).pb_data.text(2) for account in made]
 
 
@@ -287,38 +294,38 @@ def count_groups(wire: WireClient, token: str) -> int:
 
 
 def test_a_reset_brings_the_same_again(own_wire: WireClient) -> None:
-    """The same plantings in the same order make the same accounts, each with a new token."""
-    first = [account for pack in (*SIZES, *SIZES) for account in plant(own_wire, pack)]
+    """The same seeds in the same order give the same accounts, each with a new token."""
+    first = [account for pack in (*SIZES, *SIZES) for account in seed_pack(own_wire, pack)]
     for key in ("id", "phone", "email"):
         assert len({account[key] for account in first}) == len(first)
     assert own_wire.request("POST", "/sandbox/reset").is_success
-    second = [account for pack in (*SIZES, *SIZES) for account in plant(own_wire, pack)]
+    second = [account for pack in (*SIZES, *SIZES) for account in seed_pack(own_wire, pack)]
     for old, new in zip(first, second, strict=True):
         assert {**old, "token": ""} == {**new, "token": ""}
         assert old["token"] != new["token"]
 
 
 def test_numbers_go_on(own_wire: WireClient) -> None:
-    """A pack planted in two parts is that planted at once."""
-    parts = plant(own_wire, "minimal", 2) + plant(own_wire, "minimal", 3)
+    """A pack seeded in two parts equals the whole pack."""
+    parts = seed_pack(own_wire, "minimal", 2) + seed_pack(own_wire, "minimal", 3)
     assert [one["phone"] for one in parts] == [f"1700000000{n}" for n in range(1, 6)]
     assert [one["email"] for one in parts] == [f"minimal-{n}@example.com" for n in range(1, 6)]
     own_wire.request("POST", "/sandbox/reset")
-    whole = plant(own_wire, "minimal", 5)
+    whole = seed_pack(own_wire, "minimal", 5)
     assert [{**one, "token": ""} for one in whole] == [{**one, "token": ""} for one in parts]
 
 
 def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
-    """However many there are, and wherever the last planting ended."""
+    """The kinds alternate with any number of accounts; each seed starts with the first kind."""
     kinds = ["会员", "会员将到期", "会员已过期"]
-    assert nicknames(own_wire, plant(own_wire, "vip", 7)) == [*kinds, *kinds, kinds[0]]
-    assert nicknames(own_wire, plant(own_wire, "vip", 1)) == kinds[:1]
-    assert nicknames(own_wire, plant(own_wire, "vip")) == kinds
+    assert nicknames(own_wire, seed_pack(own_wire, "vip", 7)) == [*kinds, *kinds, kinds[0]]
+    assert nicknames(own_wire, seed_pack(own_wire, "vip", 1)) == kinds[:1]
+    assert nicknames(own_wire, seed_pack(own_wire, "vip")) == kinds
 
 
 def test_two_hundred_at_once(own_wire: WireClient) -> None:
-    """The most that can be planted; the last opens like the first."""
-    made = plant(own_wire, "coins", 200)
+    """Two hundred is the maximum; the last account works like the first."""
+    made = seed_pack(own_wire, "coins", 200)
     assert len({account["id"] for account in made}) == 200
     balances = [own_wire.own_info(one["token"]).pb_data.double(8) for one in made[-2:]]
     assert balances == [0, 832.68]
@@ -326,41 +333,41 @@ def test_two_hundred_at_once(own_wire: WireClient) -> None:
 
 
 def test_what_is_taken_is_passed_over(own_wire: WireClient) -> None:
-    """A number and an address that have an owner keep it."""
-    (first,) = plant(own_wire, "minimal", 1)
+    """A number and an address in use stay with their owner."""
+    (first,) = seed_pack(own_wire, "minimal", 1)
     own_wire.request("POST", "/sandbox/reset")
     own_wire.account(phone=first["phone"])
     own_wire.account(email="minimal-3@example.com")
-    made = plant(own_wire, "minimal", 2)
+    made = seed_pack(own_wire, "minimal", 2)
     assert [account["phone"] for account in made] == ["17000000002", "17000000004"]
 
 
 def test_packs_go_on_after_another_start(tmp_path: Path) -> None:
-    """Where the store was kept, what was planted before is passed over."""
+    """With a kept store, existing accounts are skipped."""
     planted = []
     for _ in range(2):
         with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
-            planted += plant(wire, "vip")
+            planted += seed_pack(wire, "vip")
     assert len({account["phone"] for account in planted}) == 6
 
 
 def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None:
-    """It adds this number of groups to the listed ones, and one account."""
-    assert len(plant(own_wire, "discovery", 250)) == 1
+    """It adds this number of groups to the list, and one account."""
+    assert len(seed_pack(own_wire, "discovery", 250)) == 1
     token = own_wire.account().token
     assert count_groups(own_wire, token) == 250
-    assert len(plant(own_wire, "discovery", 1)) == 1
+    assert len(seed_pack(own_wire, "discovery", 1)) == 1
     assert count_groups(own_wire, token) == 251
-    plant(own_wire, "discovery")
+    seed_pack(own_wire, "discovery")
     assert count_groups(own_wire, token) == 371
     own_wire.request("POST", "/sandbox/reset")
-    plant(own_wire, "discovery", 1)
+    seed_pack(own_wire, "discovery", 1)
     assert count_groups(own_wire, own_wire.account().token) == 1
 
 
 @pytest.mark.slow
 def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
-    """The later one goes on; the planting is refused, lists nothing, and can be asked for again."""
+    """The later import succeeds; the seed is refused, lists nothing, and can be repeated."""
 
     async def overtake() -> None:
         engine = open_store(tmp_path / "hupan.db")
@@ -383,7 +390,7 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
         assert reply.json()["error"] == "另一个导入已开始"
         token = wire.account().token
         assert count_groups(wire, token) == 0
-        plant(wire, "discovery", 1)
+        seed_pack(wire, "discovery", 1)
         assert count_groups(wire, token) == 1
         assert "Traceback" not in server.output()
 
@@ -408,7 +415,7 @@ async def draft_number(engine: Database) -> int:
     ],
 )
 def test_bad_numbers_are_refused(wire: WireClient, pack: str, number: object) -> None:
-    """They plant nothing: the next account has the next id."""
+    """They create nothing: the next account has the next id."""
     before = int(wire.account().id)
     reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
     assert reply.status_code == 400
@@ -417,15 +424,15 @@ def test_bad_numbers_are_refused(wire: WireClient, pack: str, number: object) ->
 
 
 def test_vip_pack(wire: WireClient) -> None:
-    """VIP that is in force, that ends within a day, and that has expired."""
-    shown = [wire.own_info(account["token"]).pb_data for account in plant(wire, "vip")]
+    """The pack has current VIP, VIP that ends within a day, and expired VIP."""
+    shown = [wire.own_info(account["token"]).pb_data for account in seed_pack(wire, "vip")]
     assert [(data.number(9), data.number(11)) for data in shown] == [(1, 1), (1, 1), (0, 2)]
     assert shown[0].number(10) - shown[1].number(10) == 29 * DAY_SECONDS
 
 
 def test_coins_pack(wire: WireClient) -> None:
-    """One purse without a history and one with more than a page of it, of every type."""
-    empty, full = plant(wire, "coins")
+    """One account has no history, one has more than a page of it, of every type."""
+    empty, full = seed_pack(wire, "coins")
     page = {"size": 100, "page": 1}
     nothing = wire.post("user/gold-coin-increase-decrease-record", page, token=empty["token"])
     assert nothing.data == {"goldCoinRecord": [], "total": 0}
@@ -440,17 +447,17 @@ def test_coins_pack(wire: WireClient) -> None:
 
 
 def test_banned_pack(own_wire: WireClient) -> None:
-    """One for good, one for a day."""
+    """One ban is permanent, one lasts a day."""
     own_wire.set_clock(set=NOW)
-    for_good, for_a_day = plant(own_wire, "banned")
+    for_good, for_a_day = seed_pack(own_wire, "banned")
     own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
     assert own_wire.get_user(for_a_day["id"]).code == 1
     own_wire.set_clock(set=NOW + 10_000 * DAY_SECONDS)
     assert own_wire.get_user(for_good["id"]).code == 7100
 
 
-def test_bans_at_the_door(own_wire: WireClient) -> None:
-    """Days ban for so long, a reason alone for good, and neither not at all."""
+def test_bans_of_created_accounts(own_wire: WireClient) -> None:
+    """Days set the end, a reason alone is permanent, and without both there is no ban."""
     own_wire.set_clock(set=NOW)
     bans: list[dict[str, object]] = [{"banDays": 2}, {"banReason": "刷屏"}, {"banDays": 0}]
     accounts = [own_wire.account(**ban) for ban in bans]
@@ -459,8 +466,8 @@ def test_bans_at_the_door(own_wire: WireClient) -> None:
     assert [own_wire.get_user(one.id).code for one in accounts] == [1, 7100, 1]
 
 
-def test_guests_at_the_door(own_wire: WireClient) -> None:
-    """Every new account counts among the server's, with an invitation code or not (wire.md 4)."""
+def test_created_accounts_are_counted(own_wire: WireClient) -> None:
+    """Every new account counts, with or without an invitation code (wire.md 4)."""
     own_wire.set_clock(set=NOW)
     inviter = own_wire.account()
     code = code_of(own_wire, inviter.token)
@@ -490,7 +497,7 @@ def test_guests_at_the_door(own_wire: WireClient) -> None:
     ],
 )
 def test_what_cannot_be_makes_no_account(wire: WireClient, fields: dict[str, object]) -> None:
-    """It is refused, and the next account has the next id."""
+    """The request is refused, and the next account has the next id."""
     before = int(wire.account().id)
     assert wire.request("POST", "/sandbox/accounts", fields).status_code == 400
     assert int(wire.account().id) == before + 1

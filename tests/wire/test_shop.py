@@ -1,4 +1,4 @@
-"""The coin shop (wire.md 8.3 coin/shop/*): what operators define, clients list and buy (R09)."""
+"""The coin shop (wire.md 8.3 coin/shop/*): products of operators, lists and orders (R09)."""
 
 import os
 import subprocess
@@ -32,9 +32,9 @@ class Shop:
         self.wire = wire
 
     def product(self, *arguments: str) -> None:
-        """Run `hupan product` as an operator would, while the server runs."""
+        """Run `hupan product` as an operator does, while the server runs."""
         command = [str(Path(sys.executable).with_name("hupan")), "product", *arguments]
-        subprocess.run(  # noqa: S603 - our own words
+        subprocess.run(  # noqa: S603 - our own arguments
             [*command, "--data-dir", str(self.folder)],
             env={**os.environ, **STORES.environment(self.folder)},
             check=True,
@@ -56,7 +56,7 @@ class Shop:
         return self.wire.post(ORDER, {"productId": product, "price": price}, token=account.token)
 
     def coins(self, account: Account) -> float:
-        """Return a balance."""
+        """Return the balance of coins."""
         return self.wire.own_info(account.token).pb_data.double(8)
 
     def entries(self, account: Account) -> list[dict[str, object]]:
@@ -67,7 +67,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Yield a running sandbox whose products a test defines."""
+    """Yield a running sandbox whose products the test defines."""
     del engine  # the other engine has a separate server
     folder = tmp_path_factory.mktemp("shop")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
@@ -77,7 +77,7 @@ def shop(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def order_id(answer: Answer) -> object:
-    """Return the id of an order that was taken."""
+    """Return the id of a successful order."""
     assert (answer.code, answer.data is not None) == (1, True), answer.msg
     assert answer.data is not None
     assert set(answer.data) == {"id"}
@@ -117,7 +117,7 @@ def test_products_are_listed(shop: Shop) -> None:
 
 
 def test_vip_is_bought(shop: Shop) -> None:
-    """Coins leave by an entry of type 6, VIP begins and is extended at the price for VIP (R09)."""
+    """An entry of type 6 takes the coins; VIP begins and is extended at the VIP price (R09)."""
     shop.product(
         "define", "年卡", "--price", "50", "--price-vip", "40", "--days", "365", "--stock", "9"
     )
@@ -177,7 +177,7 @@ NOT_WHOLE: list[object] = [None, "1", 1.5, True, [], {}, -1, 2**53, 10**30]
 def test_bad_fields_are_named(
     wire: WireClient, path: str, field: str, good: dict[str, object]
 ) -> None:
-    """Missing, of another type or out of range is 1100 with its name (wire.md 2)."""
+    """A missing, mistyped or out-of-range field is 1100 with its name (wire.md 2)."""
     token = wire.account(coins=5).token
     for value in NOT_WHOLE:
         answer = wire.post(path, {**good, field: value}, token=token)

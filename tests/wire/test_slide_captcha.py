@@ -36,7 +36,7 @@ def slide(wire: WireClient) -> Slide:
 
 
 def use(wire: WireClient, captcha_id: str, x: object, **extra: object) -> int:
-    """Request an SMS code to a fresh number; return the result's code."""
+    """Request an SMS code for a new number; return the result's code."""
     body = {"mobile": wire.fresh_phone(), "captcha_type": "slide", "id": captcha_id, "x": x}
     reply = wire.post(SMS, {**body, **extra})
     if reply.code != 1:
@@ -55,7 +55,7 @@ def image(url: object, form: str) -> Image.Image:
 
 @pytest.mark.one_engine
 def test_answer_has_exactly_these_fields(wire: WireClient) -> None:
-    """Sizes are 300x220 and 70x70, the tile slides at a height within the picture (wire.md 8.6)."""
+    """Sizes are 300x220 and 70x70, and the tile's height is inside the picture (wire.md 8.6)."""
     answer = wire.post(GET)
     assert answer.code == 1
     assert answer.data is not None
@@ -77,7 +77,7 @@ def test_answer_has_exactly_these_fields(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
-    """Neither id nor height has the answer, and no two captchas are alike (security C9, C13)."""
+    """Neither id nor height has the answer, and no two captchas are equal (security C9, C13)."""
     slides = [slide(wire) for _ in range(8)]
     assert len({one.id for one in slides}) == 8
     assert len({one.x for one in slides}) > 4
@@ -87,7 +87,7 @@ def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
 @pytest.mark.parametrize(("off", "code"), [(0, 1), (5, 1), (-5, 1), (6, WRONG), (-6, WRONG)])
 @pytest.mark.one_engine
 def test_five_pixels_are_near_enough(wire: WireClient, off: int, code: int) -> None:
-    """The place may be off by 5 pixels (wire.md 8.6)."""
+    """The position may be off by 5 pixels (wire.md 8.6)."""
     captcha = slide(wire)
     assert use(wire, captcha.id, captcha.x + off) == code
 
@@ -101,7 +101,7 @@ def test_fractions_of_pixels_count(wire: WireClient) -> None:
 
 
 def test_right_answer_serves_once(wire: WireClient) -> None:
-    """A slide captcha is used up by its right answer, on either channel (security C9)."""
+    """The right answer uses a slide captcha up, on either channel (security C9)."""
     captcha = slide(wire)
     assert use(wire, captcha.id, captcha.x) == 1
     assert use(wire, captcha.id, captcha.x) == WRONG
@@ -112,7 +112,7 @@ def test_right_answer_serves_once(wire: WireClient) -> None:
 
 
 def test_wrong_answer_uses_it_up(wire: WireClient) -> None:
-    """A slide captcha is used up by a wrong answer too (security C9)."""
+    """A wrong answer uses a slide captcha up too (security C9)."""
     captcha = slide(wire)
     assert use(wire, captcha.id, captcha.x + 20) == WRONG
     assert use(wire, captcha.id, captcha.x) == WRONG
@@ -120,7 +120,7 @@ def test_wrong_answer_uses_it_up(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_one_kind_does_not_solve_the_other(wire: WireClient) -> None:
-    """The digits of a gap's place are no answer to it, and each try uses the captcha up (C9)."""
+    """The digits of a gap's position are refused as text, and each attempt uses it up (C9)."""
     captcha, picture = slide(wire), wire.captcha()
     body = {"mobile": wire.fresh_phone(), "id": captcha.id, "code": str(captcha.x)}
     assert wire.post(SMS, body).code == WRONG
@@ -131,7 +131,7 @@ def test_one_kind_does_not_solve_the_other(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
-    """A slide captcha lives 299 s and is dead after 301 s (security C9)."""
+    """A slide captcha is valid after 299 s and expired after 301 s (security C9)."""
     own_wire.set_clock(set=NOW)
     kept, late = slide(own_wire), slide(own_wire)
     own_wire.set_clock(set=NOW + 299)
@@ -143,14 +143,14 @@ def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("x", ["150", -1, 10_001, True, [150], {}, 1e300])
 def test_x_is_a_number_of_pixels(wire: WireClient, x: object) -> None:
-    """Anything else is refused by its name, before the captcha is looked at (security I5)."""
+    """Other values are refused by name, before the captcha is checked (security I5)."""
     body = {"mobile": wire.fresh_phone(), "captcha_type": "slide", "id": "a", "x": x}
     assert refused_field(wire.post(SMS, body)) == "x"
 
 
 @pytest.mark.one_engine
 def test_absent_answers_are_named(wire: WireClient) -> None:
-    """The field that is missing depends on captcha_type; unknown types need a picture's code."""
+    """captcha_type decides which field is required; unknown types need a picture's code."""
     body: dict[str, object] = {"mobile": wire.fresh_phone(), "id": "a"}
     assert refused_field(wire.post(SMS, {**body, "captcha_type": "slide"})) == "x"
     assert refused_field(wire.post(SMS, {**body, "captcha_type": "slide", "code": "1"})) == "x"
@@ -162,7 +162,7 @@ def test_absent_answers_are_named(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_clients_of_pictures_see_no_change(wire: WireClient) -> None:
-    """A picture's code counts with every extra field that an old client sends (wire.md 1.4)."""
+    """A picture's code works with every extra field that an old client sends (wire.md 1.4)."""
     for extra in ({}, {"captcha_type": ""}, {"captcha_type": "image", "x": 1}):
         body = {"mobile": wire.fresh_phone(), **wire.solved(), **extra}
         assert wire.post(SMS, body).code == 1
@@ -174,7 +174,7 @@ def test_clients_of_pictures_see_no_change(wire: WireClient) -> None:
     ("kind", "refused", "works"), [("picture", GET, "user/captcha"), ("slide", "user/captcha", GET)]
 )
 def test_one_kind_can_be_off(kind: str, refused: str, works: str) -> None:
-    """`captcha_kinds` names the kinds that are offered; the other one is refused as such."""
+    """`captcha_kinds` lists the offered kinds; the other one is refused as such."""
     slid = {"captcha_type": "slide", "x": 150} if kind == "picture" else {"code": "2345"}
     with (
         Server("sandbox", environment={"HUPAN_CAPTCHA_KINDS": kind}) as server,

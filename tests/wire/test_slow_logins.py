@@ -1,4 +1,4 @@
-"""A login on a socket that takes long: what waits for it, and what does not (wire.md 8.1)."""
+"""A slow login on a socket: which messages wait for it (wire.md 8.1)."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.one_engine
 
 
 class SlowPresence:
-    """Looks logins up only when a test says so."""
+    """A presence service that handles a login only when the test says so."""
 
     def __init__(self) -> None:
         self.may_go_on = asyncio.Event()
@@ -40,11 +40,11 @@ class SlowPresence:
         return Connection(link, AccountId(1), token.encode(), len(self.tokens))
 
     def log_out(self, connection: Connection) -> None:
-        """Forget nothing."""
+        """Do nothing."""
 
 
 class Peer:
-    """What a client gets."""
+    """The messages that a client gets."""
 
     is_blocked = False
 
@@ -52,19 +52,19 @@ class Peer:
         self.sent: asyncio.Queue[bytes] = asyncio.Queue()
 
     def confirm(self) -> None:
-        """Nothing waits for it."""
+        """Do nothing."""
 
     def send(self, data: bytes, *, is_optional: bool = False) -> None:
-        """Keep a message."""
+        """Record a message."""
         assert not is_optional
         self.sent.put_nowait(data)
 
     def send_text(self, text: bytes) -> None:
-        """Keep a message."""
+        """Record a message."""
         self.sent.put_nowait(text)
 
     def close(self, code: int, reason: str) -> None:
-        """Fail: no test closes."""
+        """Fail: no test closes the socket."""
         raise AssertionError(code, reason)
 
 
@@ -74,7 +74,7 @@ def command(cmd: str, seq: str, **data: str) -> bytes:
 
 
 def opened(presence: SlowPresence, peer: Peer) -> ClientSocket:
-    """Return a socket of a gate."""
+    """Return a socket with a gated login."""
     gate = SocketGate(
         cast("Presence", presence),
         cast("Drafts", None),
@@ -93,7 +93,7 @@ def opened(presence: SlowPresence, peer: Peer) -> ClientSocket:
 async def test_heartbeats_are_answered_while_a_login_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A client reconnects when no answer comes within a second; all else keeps its order."""
+    """A client reconnects without a response within a second; other messages keep their order."""
     monkeypatch.setattr(sockets, "HEARTBEAT_WAIT_SECONDS", 0.01)
     presence, peer = SlowPresence(), Peer()
     socket = opened(presence, peer)
@@ -113,7 +113,7 @@ async def test_heartbeats_are_answered_while_a_login_hangs(
 
 
 async def test_a_heartbeat_behind_a_quick_login_keeps_its_place() -> None:
-    """It is answered once the login is done, as a client may take it for that."""
+    """It is answered after the login, because a client may use it as the confirmation."""
     presence, peer = SlowPresence(), Peer()
     socket = opened(presence, peer)
     socket.receive_text(command("login", "1", token="a"))

@@ -1,4 +1,4 @@
-"""Snapshots of the sandbox: saved, restored, as a file; what is refused (K-7)."""
+"""Snapshots of the sandbox: saved, restored, as a file; refusals (K-7)."""
 
 import json
 from collections.abc import Iterator
@@ -17,124 +17,124 @@ PATH = "/sandbox/snapshots"
 
 
 def call(wire: WireClient, method: str, name: str = "", content: bytes = b"") -> httpx.Response:
-    """Use a route of snapshots."""
+    """Call a snapshot route."""
     return wire.http.request(method, f"{PATH}/{name}" if name else PATH, content=content)
 
 
 def done(reply: httpx.Response) -> dict[str, object]:
-    """Return the answer of a route that did what it was asked."""
+    """Return the response of a successful call."""
     assert reply.status_code == 200, reply.text
     answer: dict[str, object] = reply.json()
     return answer
 
 
 @pytest.fixture
-def shots(own_wire: WireClient) -> Iterator[WireClient]:
-    """Yield a sandbox with nothing in it, not even snapshots."""
+def empty_wire(own_wire: WireClient) -> Iterator[WireClient]:
+    """Yield an empty sandbox without snapshots."""
     for info in call(own_wire, "GET").json():
         done(call(own_wire, "DELETE", info["name"]))
     yield own_wire
     own_wire.request("POST", "/sandbox/reset")
 
 
-def test_everything_comes_back(shots: WireClient) -> None:
-    """Accounts, sessions, codes, coins, messages and the clock; what came later is gone (K-7)."""
-    assert shots.request("POST", "/sandbox/clock", {"freeze": True}).is_success
-    phone = shots.fresh_phone()
-    kept = shots.account(phone=phone, nickname="kept", coins=12.5, medals=["m"], vipDays=3)
-    code = shots.sms_code(phone)
-    clock = shots.http.get("/sandbox/clock").json()
-    messages = shots.http.get("/sandbox/outbox").json()
-    info = done(call(shots, "POST", "one"))
+def test_everything_comes_back(empty_wire: WireClient) -> None:
+    """Accounts, sessions, codes, coins, messages and the clock return; newer data is gone (K-7)."""
+    assert empty_wire.request("POST", "/sandbox/clock", {"freeze": True}).is_success
+    phone = empty_wire.fresh_phone()
+    kept = empty_wire.account(phone=phone, nickname="kept", coins=12.5, medals=["m"], vipDays=3)
+    code = empty_wire.sms_code(phone)
+    clock = empty_wire.http.get("/sandbox/clock").json()
+    messages = empty_wire.http.get("/sandbox/outbox").json()
+    info = done(call(empty_wire, "POST", "one"))
     assert (info["name"], info["accounts"], info["now"]) == ("one", 1, clock["now"])
 
-    own = shots.own_info(kept.token).pb_data
-    shots.set_clock(advance=86_400)
-    later = shots.account(phone=shots.fresh_phone())
-    assert shots.post("user/logout", token=kept.token).code == 1
-    assert done(call(shots, "POST", "one/restore")) == info
-    assert shots.http.get("/sandbox/clock").json() == clock
-    assert shots.http.get("/sandbox/outbox").json() == messages
-    assert shots.own_info(kept.token).pb_data == own
-    assert shots.own_info(later.token).code == -101
-    assert shots.account().id == later.id  # ids go on from where they were
-    assert shots.sign_in(phone, code).code == 1
+    own = empty_wire.own_info(kept.token).pb_data
+    empty_wire.set_clock(advance=86_400)
+    later = empty_wire.account(phone=empty_wire.fresh_phone())
+    assert empty_wire.post("user/logout", token=kept.token).code == 1
+    assert done(call(empty_wire, "POST", "one/restore")) == info
+    assert empty_wire.http.get("/sandbox/clock").json() == clock
+    assert empty_wire.http.get("/sandbox/outbox").json() == messages
+    assert empty_wire.own_info(kept.token).pb_data == own
+    assert empty_wire.own_info(later.token).code == -101
+    assert empty_wire.account().id == later.id  # ids continue from there
+    assert empty_wire.sign_in(phone, code).code == 1
 
-    assert shots.request("POST", "/sandbox/reset").is_success
-    assert shots.own_info(kept.token).code == -101
-    assert done(call(shots, "POST", "one/restore")) == info
-    assert shots.own_info(kept.token).code == 1
+    assert empty_wire.request("POST", "/sandbox/reset").is_success
+    assert empty_wire.own_info(kept.token).code == -101
+    assert done(call(empty_wire, "POST", "one/restore")) == info
+    assert empty_wire.own_info(kept.token).code == 1
 
 
-def test_snapshots_are_listed(shots: WireClient) -> None:
-    """By name, each with what it holds; saved again it is replaced, deleted it is gone (K-7)."""
-    assert call(shots, "GET").json() == []
-    done(call(shots, "POST", "b"))
-    shots.account()
-    done(call(shots, "POST", "a"))
-    listed = call(shots, "GET").json()
+def test_snapshots_are_listed(empty_wire: WireClient) -> None:
+    """They are listed by name with their content; a new save replaces, a delete removes (K-7)."""
+    assert call(empty_wire, "GET").json() == []
+    done(call(empty_wire, "POST", "b"))
+    empty_wire.account()
+    done(call(empty_wire, "POST", "a"))
+    listed = call(empty_wire, "GET").json()
     assert [(info["name"], info["accounts"]) for info in listed] == [("a", 1), ("b", 0)]
     assert all(set(i) == {"name", "savedAt", "now", "accounts", "size"} for i in listed)
-    assert len(call(shots, "GET", "a").content) == listed[0]["size"]
-    done(call(shots, "POST", "b"))
-    assert [info["accounts"] for info in call(shots, "GET").json()] == [1, 1]
-    assert call(shots, "DELETE", "a").json() == {}
-    assert [info["name"] for info in call(shots, "GET").json()] == ["b"]
+    assert len(call(empty_wire, "GET", "a").content) == listed[0]["size"]
+    done(call(empty_wire, "POST", "b"))
+    assert [info["accounts"] for info in call(empty_wire, "GET").json()] == [1, 1]
+    assert call(empty_wire, "DELETE", "a").json() == {}
+    assert [info["name"] for info in call(empty_wire, "GET").json()] == ["b"]
     for method, name in (("DELETE", "a"), ("GET", "a"), ("POST", "a/restore")):
-        reply = call(shots, method, name)
+        reply = call(empty_wire, method, name)
         assert reply.status_code == 404
         assert "没有名为 a 的快照" in reply.json()["error"]
 
 
-def test_groups_come_back(shots: WireClient) -> None:
-    """Also their index, whose versions go on growing (K-7)."""
-    account = shots.account()
+def test_groups_come_back(empty_wire: WireClient) -> None:
+    """Their index is restored, too, and its versions continue (K-7)."""
+    account = empty_wire.account()
 
     def listed() -> list[object]:
         order = {"category": "", "keyword": "西湖", "size": 5, "page": 1}
-        answer = shots.post("user/recommend-list", order, token=account.token)
+        answer = empty_wire.post("user/recommend-list", order, token=account.token)
         found = (answer.data or {})["groupList"]
         assert isinstance(found, list)
         return [group["chatId"] for group in found]
 
     order = {"pack": "discovery", "number": 30}
-    assert shots.request("POST", "/sandbox/seed", order).is_success
+    assert empty_wire.request("POST", "/sandbox/seed", order).is_success
     before = listed()
     assert before
-    done(call(shots, "POST", "groups"))
-    assert shots.request("POST", "/sandbox/seed", order).is_success
+    done(call(empty_wire, "POST", "groups"))
+    assert empty_wire.request("POST", "/sandbox/seed", order).is_success
     assert listed() != before
-    done(call(shots, "POST", "groups/restore"))
+    done(call(empty_wire, "POST", "groups/restore"))
     assert listed() == before
-    assert shots.request("POST", "/sandbox/seed", order).is_success
+    assert empty_wire.request("POST", "/sandbox/seed", order).is_success
     assert len(listed()) > 0
-    done(call(shots, "POST", "groups/restore"))
+    done(call(empty_wire, "POST", "groups/restore"))
     assert listed() == before
 
 
 @pytest.mark.slow
-def test_pictures_come_back(shots: WireClient) -> None:
-    """Their files too, after a reset has deleted them (K-7)."""
-    account = shots.account()
-    sent = upload(shots, account.token, "shot.png", picture())
+def test_pictures_come_back(empty_wire: WireClient) -> None:
+    """Their files are restored, too, after a reset has deleted them (K-7)."""
+    account = empty_wire.account()
+    sent = upload(empty_wire, account.token, "shot.png", picture())
     assert sent.status_code == 200, sent.text
-    seen = shots.http.get("/media/shot.png")
+    seen = empty_wire.http.get("/media/shot.png")
     assert seen.status_code == 200
-    done(call(shots, "POST", "pictures"))
-    assert shots.request("POST", "/sandbox/reset").is_success
-    shots.set_clock(advance=1)  # deletes the file
-    assert shots.http.get("/media/shot.png").status_code == 404
-    done(call(shots, "POST", "pictures/restore"))
-    shots.set_clock(advance=1)
-    assert shots.http.get("/media/shot.png").content == seen.content
+    done(call(empty_wire, "POST", "pictures"))
+    assert empty_wire.request("POST", "/sandbox/reset").is_success
+    empty_wire.set_clock(advance=1)  # deletes the file
+    assert empty_wire.http.get("/media/shot.png").status_code == 404
+    done(call(empty_wire, "POST", "pictures/restore"))
+    empty_wire.set_clock(advance=1)
+    assert empty_wire.http.get("/media/shot.png").content == seen.content
 
 
 @pytest.mark.slow
-def test_a_snapshot_is_a_file(shots: WireClient) -> None:
+def test_a_snapshot_is_a_file(empty_wire: WireClient) -> None:
     """PUT accepts what GET returned, also in another sandbox, and its sessions are valid (K-7)."""
-    account = shots.account(nickname="travels")
-    done(call(shots, "POST", "trip"))
-    reply = call(shots, "GET", "trip")
+    account = empty_wire.account(nickname="travels")
+    done(call(empty_wire, "POST", "trip"))
+    reply = call(empty_wire, "GET", "trip")
     assert reply.headers["content-type"].startswith("application/x-ndjson")
     assert "trip.snapshot" in reply.headers["content-disposition"]
     with Server("sandbox", environment=CHEAP_HASHES) as server, WireClient(server) as other:
@@ -151,14 +151,14 @@ def test_a_snapshot_is_a_file(shots: WireClient) -> None:
 )
 @pytest.mark.one_engine
 def test_a_name_is_plain(wire: WireClient, name: str) -> None:
-    """Nothing else becomes the name of a file (K-7)."""
+    """Other names are refused, so they never become a file name (K-7)."""
     for method, path in (("POST", name), ("PUT", name), ("GET", name), ("DELETE", name)):
         assert call(wire, method, path).status_code in {400, 404, 405}
     assert call(wire, "GET").json() == []
 
 
 def signed(lines: list[bytes]) -> bytes:
-    """Return a file with the right sum."""
+    """Return a file with the right checksum."""
     body = b"".join(line + b"\n" for line in lines)
     return body + json.dumps({"sha256": sha256(body).hexdigest()}).encode() + b"\n"
 
@@ -168,11 +168,11 @@ def changed(header: bytes, **values: object) -> bytes:
     return json.dumps({**json.loads(header), **values}).encode()
 
 
-def test_a_hostile_file_is_refused(shots: WireClient) -> None:
+def test_a_hostile_file_is_refused(empty_wire: WireClient) -> None:
     """Every damaged file is refused with a sentence, and nothing changes (K-7)."""
-    account = shots.account()
-    done(call(shots, "POST", "good"))
-    good = call(shots, "GET", "good").content
+    account = empty_wire.account()
+    done(call(empty_wire, "POST", "good"))
+    good = call(empty_wire, "GET", "good").content
     header, *rest, _ = good.splitlines()
     place = next(i for i, line in enumerate(rest) if line.startswith(b'{"table":"accounts"'))
     columns, row = rest[place], json.loads(rest[place + 1])
@@ -206,49 +206,49 @@ def test_a_hostile_file_is_refused(shots: WireClient) -> None:
         signed([header, *rest, b"{}"]): "已损坏",
     }
     for file, word in files.items():
-        reply = call(shots, "PUT", "bad", file)
+        reply = call(empty_wire, "PUT", "bad", file)
         assert reply.status_code == 400, file[-200:]
         assert word in reply.json()["error"], (file[-200:], reply.text)
     state = json.loads(header)["state"]
     for now in (-1, 1e30):
         bad = signed([changed(header, state={**state, "now": now}), *rest])
-        assert call(shots, "PUT", "bad", bad).status_code == 400
-    assert [info["name"] for info in call(shots, "GET").json()] == ["good"]
+        assert call(empty_wire, "PUT", "bad", bad).status_code == 400
+    assert [info["name"] for info in call(empty_wire, "GET").json()] == ["good"]
 
     twice = signed([header, *rest, columns, json.dumps(row).encode()])
-    assert done(call(shots, "PUT", "twice", twice))["accounts"] == 1
-    reply = call(shots, "POST", "twice/restore")
+    assert done(call(empty_wire, "PUT", "twice", twice))["accounts"] == 1
+    reply = call(empty_wire, "POST", "twice/restore")
     assert (reply.status_code, "自相矛盾" in reply.text) == (400, True)
-    assert shots.own_info(account.token).code == 1
+    assert empty_wire.own_info(account.token).code == 1
 
 
 @pytest.mark.slow
-def test_a_restore_is_seen_whole(shots: WireClient) -> None:
+def test_a_restore_is_seen_whole(empty_wire: WireClient) -> None:
     """Concurrent requests find the account before or after, never without it (K-7)."""
-    account = shots.account()
-    done(call(shots, "POST", "whole"))
-    others = [shots.account() for _ in range(3)]
+    account = empty_wire.account()
+    done(call(empty_wire, "POST", "whole"))
+    others = [empty_wire.account() for _ in range(3)]
     with ThreadPoolExecutor(4) as pool:
         asking = [
-            pool.submit(lambda: [shots.own_info(account.token).code for _ in range(60)])
+            pool.submit(lambda: [empty_wire.own_info(account.token).code for _ in range(60)])
             for _ in range(3)
         ]
         for _ in range(4):
-            done(call(shots, "POST", "whole/restore"))
+            done(call(empty_wire, "POST", "whole/restore"))
         assert {code for asked in asking for code in asked.result()} == {1}
-    assert {shots.own_info(other.token).code for other in others} == {-101}
+    assert {empty_wire.own_info(other.token).code for other in others} == {-101}
 
 
-def test_sockets_of_lost_sessions_are_closed(shots: WireClient) -> None:
-    """One whose session is in the snapshot stays (K-7, wire.md 8.1)."""
-    kept = shots.account()
-    done(call(shots, "POST", "sockets"))
-    lost = shots.account()
+def test_sockets_of_lost_sessions_are_closed(empty_wire: WireClient) -> None:
+    """A socket whose session is in the snapshot stays (K-7, wire.md 8.1)."""
+    kept = empty_wire.account()
+    done(call(empty_wire, "POST", "sockets"))
+    lost = empty_wire.account()
     with (
-        SocketClient(shots.server.port).log_in(kept.token) as staying,
-        SocketClient(shots.server.port).log_in(lost.token) as leaving,
+        SocketClient(empty_wire.server.port).log_in(kept.token) as staying,
+        SocketClient(empty_wire.server.port).log_in(lost.token) as leaving,
     ):
-        done(call(shots, "POST", "sockets/restore"))
+        done(call(empty_wire, "POST", "sockets/restore"))
         assert leaving.closed() == 4001
         staying.beat()
 
@@ -256,7 +256,7 @@ def test_sockets_of_lost_sessions_are_closed(shots: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_seed_repeats_after_reset_and_restore() -> None:
-    """Tokens, codes and captchas come again as they came the first time (K-7)."""
+    """Tokens, codes and captchas repeat exactly (K-7)."""
     with (
         Server("sandbox", "--seed", "lake", environment=CHEAP_HASHES) as server,
         WireClient(server) as wire,

@@ -1,6 +1,6 @@
-"""Presence: the socket's messages, its login, drafts, and how it ends (wire.md 8.1).
+"""Presence: the socket's messages, its login, drafts, and its end (wire.md 8.1).
 
-The end of a session closes its sockets (security T6), and none stays open beyond a bound (X1).
+The end of a session closes its sockets (security T6), and none stays open beyond a limit (X1).
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MOST_SOCKETS = 10
 
 @pytest.fixture
 def port(sandbox: Server) -> int:
-    """Where the shared sandbox listens."""
+    """Return the port of the shared sandbox."""
     return sandbox.port
 
 
@@ -40,7 +40,7 @@ def test_golden_draft(port: int, wire: WireClient) -> None:
         info = pb.text(1, "9") + pb.text(2, "draft_input")
         value = pb.text(1, "type.googleapis.com/hupan.DraftInput") + pb.delimited(2, draft)
         assert reader.receive() == pb.delimited(1, info) + pb.delimited(2, value)
-        writer.beat()  # nothing came back to it
+        writer.beat()  # nothing was sent back to it
         reader.beat()
 
 
@@ -52,7 +52,7 @@ def test_any_host_leads_to_it(port: int, host: str) -> None:
 
 
 def test_a_draft_is_the_accounts_own(port: int, wire: WireClient) -> None:
-    """Another account's sockets, and those without a login, hear nothing; nor are they heard."""
+    """Sockets of other accounts, or without a login, neither receive nor send it."""
     mine, other = wire.account().token, wire.account().token
     with (
         SocketClient(port).log_in(mine) as writer,
@@ -69,7 +69,7 @@ def test_a_draft_is_the_accounts_own(port: int, wire: WireClient) -> None:
 def test_the_token_alone_identifies_the_account(
     port: int, wire: WireClient, more: dict[str, object]
 ) -> None:
-    """With any other field sent or missing, the login is not answered and the account is online."""
+    """With any other field present or missing, there is no response and the account is online."""
     account = wire.account()
     more = {name: account.token if value == "token" else value for name, value in more.items()}
     with (
@@ -81,7 +81,7 @@ def test_the_token_alone_identifies_the_account(
 
 
 def test_a_failed_login_may_be_tried_again(port: int, wire: WireClient) -> None:
-    """It is answered in a binary frame; the third one closes the socket; a right one is none."""
+    """The refusal is a binary frame; the third one closes the socket; success has no response."""
     token = wire.account().token
     with SocketClient(port) as socket:
         for wrong in ("", "wrong"):
@@ -96,7 +96,7 @@ def test_a_failed_login_may_be_tried_again(port: int, wire: WireClient) -> None:
 
 
 def test_a_second_login_replaces_the_first(port: int, wire: WireClient) -> None:
-    """The socket then is another session's: the end of the first one does not close it."""
+    """The socket then belongs to the second session: the end of the first does not close it."""
     first, second = wire.account().token, wire.account().token
     with SocketClient(port).log_in(first) as socket:
         socket.log_in(second)
@@ -125,7 +125,7 @@ def test_a_thousand_logins_at_once(port: int, wire: WireClient) -> None:
     "junk", ["", "heartbeat", "[]", "1", "{", '{"cmd":"login"', "[" * 9000, "null", "\x00", b"{}"]
 )
 def test_what_is_no_json_object_is_refused(port: int, junk: str | bytes) -> None:
-    """Five of them close the socket; heartbeats between them are answered (wire.md 8.1)."""
+    """Five invalid messages close the socket; heartbeats between them work (wire.md 8.1)."""
     with SocketClient(port) as socket:
         for _ in range(4):
             socket.connection.send(junk)
@@ -147,7 +147,7 @@ def test_what_is_no_json_object_is_refused(port: int, junk: str | bytes) -> None
     ],
 )
 def test_an_object_that_says_nothing_is_ignored(port: int, ignored: str) -> None:
-    """Unknown commands and odd values are no reason to close (wire.md 1.4)."""
+    """Unknown commands and odd values do not close the socket (wire.md 1.4)."""
     with SocketClient(port) as socket:
         for _ in range(6):
             socket.connection.send(ignored)
@@ -156,7 +156,7 @@ def test_an_object_that_says_nothing_is_ignored(port: int, ignored: str) -> None
 
 @pytest.mark.parametrize(("seq", "given_back"), [(7, "7"), (None, ""), ([], ""), ("号", "号")])
 def test_a_sequence_is_given_back_as_text(port: int, seq: object, given_back: str) -> None:
-    """Also a number, which one client sends."""
+    """This includes a number, which one client sends."""
     with SocketClient(port) as socket:
         socket.send("heartbeat", seq=seq)
         expected = acknowledgement(given_back)
@@ -166,22 +166,22 @@ def test_a_sequence_is_given_back_as_text(port: int, seq: object, given_back: st
 
 
 def sign_out(wire: WireClient, token: str, _phone: str) -> None:
-    """As its owner."""
+    """Sign out as the owner."""
     assert wire.post("user/logout", token=token).code == 1
 
 
 def take_offline(wire: WireClient, token: str, _phone: str) -> None:
-    """As a device of the account."""
+    """Sign out the device from another one."""
     assert wire.post("user/device-offline", {"deviceId": "d"}, token=token).code == 1
 
 
 def sign_in_again(wire: WireClient, _token: str, phone: str) -> None:
-    """On the same device."""
+    """Sign in again on the same device."""
     wire.signed_in(phone, deviceId="d")
 
 
 def cancel(wire: WireClient, token: str, phone: str) -> None:
-    """With a code for the number."""
+    """Cancel with a code for the number."""
     body = {"phone": phone, "captcha": wire.sms_code(phone)}
     assert wire.post("user/cancel-user", body, token=token).code == 1
 
@@ -191,7 +191,7 @@ def cancel(wire: WireClient, token: str, phone: str) -> None:
 def test_the_end_of_a_session_closes_its_sockets(
     port: int, wire: WireClient, way: Callable[[WireClient, str, str], None]
 ) -> None:
-    """All of them, with code 4001; another session's socket stays (security T6)."""
+    """All of them get code 4001; another session's socket stays (security T6)."""
     phone = wire.fresh_phone()
     token = wire.signed_in(phone, deviceId="d")
     bystander = wire.account().token
@@ -206,7 +206,7 @@ def test_the_end_of_a_session_closes_its_sockets(
 
 
 def test_the_eleventh_socket_closes_the_oldest(port: int, wire: WireClient) -> None:
-    """An account has ten; a new login of one of them closes none (wire.md 8.1)."""
+    """An account has ten; a new login on one of them closes none (wire.md 8.1)."""
     token = wire.account().token
     sockets = [SocketClient(port).log_in(token) for _ in range(MOST_SOCKETS)]
     sockets[-1].log_in(token)
@@ -219,7 +219,7 @@ def test_the_eleventh_socket_closes_the_oldest(port: int, wire: WireClient) -> N
 
 
 def test_connected_devices_are_shown_first(own_wire: WireClient) -> None:
-    """Since when they are connected; sessions without a socket come after them (wire.md 8.1)."""
+    """They have the time of their connection; sessions without a socket follow (wire.md 8.1)."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     tokens = {name: own_wire.signed_in(phone, deviceId=name) for name in ("old", "new")}
@@ -242,7 +242,7 @@ def test_connected_devices_are_shown_first(own_wire: WireClient) -> None:
 
 
 def test_a_login_counts_the_day(own_wire: WireClient) -> None:
-    """As a request with the token does, once a day (wire.md 5, 8.1)."""
+    """It counts once a day, like a request with the token (wire.md 5, 8.1)."""
     own_wire.set_clock(set=NOW)
     account = own_wire.account()
     online = 11
@@ -260,7 +260,7 @@ def test_a_login_counts_the_day(own_wire: WireClient) -> None:
 
 
 def test_banned_accounts_cannot_log_in(port: int, wire: WireClient) -> None:
-    """The token of a banned account is refused as any other."""
+    """The token of a banned account is refused like any other."""
     account = wire.account(banReason="spam")
     with SocketClient(port) as socket:
         socket.send("login", {"token": account.token})

@@ -1,6 +1,6 @@
-"""The socket byte by byte: the upgrade, frames that are wrong, and peers that vanish (RFC 6455).
+"""The socket byte by byte: the upgrade, invalid frames and lost peers (RFC 6455).
 
-Bad frames end the one socket that sent them, with its own code, and nothing else (security X1).
+An invalid frame only ends its own socket, with its own code (security X1).
 """
 
 import json
@@ -37,7 +37,7 @@ VANISHING = 300
 
 @pytest.fixture
 def port(sandbox: Server) -> int:
-    """Where the shared sandbox listens."""
+    """Return the port of the shared sandbox."""
     return sandbox.port
 
 
@@ -47,7 +47,7 @@ def padded(size: int) -> bytes:
 
 
 def test_the_upgrade_is_accepted(port: int) -> None:
-    """The answer has the digest of the key, and no compression even if offered."""
+    """The response has the digest of the key, and no compression even if offered."""
     request = upgrade("/ws?v=1", "Sec-WebSocket-Extensions: permessage-deflate")
     with RawSocket(port, request + frame(TEXT, BEAT)) as socket:
         head = socket.head.decode().lower()
@@ -58,7 +58,7 @@ def test_the_upgrade_is_accepted(port: int) -> None:
 
 
 def test_many_frames_with_the_request(port: int) -> None:
-    """They may be longer together than the headers of a request may be."""
+    """Together they may be longer than a request's headers."""
     count = 500
     with RawSocket(port, upgrade() + frame(TEXT, BEAT) * count) as socket:
         assert [socket.receive() for _ in range(count)] == [(BINARY, ANSWER)] * count
@@ -69,7 +69,7 @@ def test_after_a_request_on_the_same_connection(port: int) -> None:
     with RawSocket(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") as socket:
         assert b" 200 " in socket.head
         socket.send(upgrade())
-        while b"\r\n\r\n" not in socket._buffer:  # noqa: SLF001 - the answers follow each other
+        while b"\r\n\r\n" not in socket._buffer:  # noqa: SLF001 - the responses come one after the other
             socket._buffer += socket.connection.recv(65536)  # noqa: SLF001
         assert b"101 Switching" in socket._buffer  # noqa: SLF001
 
@@ -125,7 +125,7 @@ def test_an_upgrade_that_is_none(sandbox: Server, request_: bytes, status: int) 
     ],
 )
 def test_a_wrong_frame_closes_the_socket(port: int, frames: list[bytes], code: int) -> None:
-    """With the code of its fault."""
+    """The close code is that of the fault."""
     with RawSocket(port) as socket:
         socket.send(frame(TEXT, BEAT))
         assert socket.receive() == (BINARY, ANSWER)
@@ -134,7 +134,7 @@ def test_a_wrong_frame_closes_the_socket(port: int, frames: list[bytes], code: i
 
 
 def test_a_message_may_be_as_large_as_the_bound(port: int) -> None:
-    """In one frame, and in fragments, also with a ping between them and empty ones."""
+    """It comes in one frame, or in fragments with a ping or empty ones between them."""
     whole = padded(MOST_BYTES)
     parts = [frame(TEXT, whole[:1], is_last=False)]
     parts += [frame(CONTINUATION, b"", is_last=False)] * 500
@@ -148,7 +148,7 @@ def test_a_message_may_be_as_large_as_the_bound(port: int) -> None:
 
 
 def test_bytes_may_come_one_by_one(port: int) -> None:
-    """Half frames wait for their other half."""
+    """Incomplete frames wait for the rest."""
     with RawSocket(port) as socket:
         for byte in frame(TEXT, BEAT):
             socket.send(bytes([byte]))
@@ -156,7 +156,7 @@ def test_bytes_may_come_one_by_one(port: int) -> None:
 
 
 def test_a_close_is_answered(port: int) -> None:
-    """With the same code; then the connection ends (RFC 6455 5.5.1)."""
+    """The response has the same code; then the connection ends (RFC 6455 5.5.1)."""
     with RawSocket(port) as socket:
         socket.send(frame(CLOSE, (1000).to_bytes(2) + b"bye"))
         assert socket.receive() == (CLOSE, (1000).to_bytes(2) + b"bye")
@@ -164,7 +164,7 @@ def test_a_close_is_answered(port: int) -> None:
 
 
 def test_thousands_of_frames_in_one_piece(port: int) -> None:
-    """All are answered in their order, and others are served meanwhile."""
+    """All are answered in order, and others are served meanwhile."""
     with RawSocket(port) as flood, SocketClient(port) as other:
         flood.send(frame(TEXT, BEAT) * 3000)
         other.beat()
@@ -173,7 +173,7 @@ def test_thousands_of_frames_in_one_piece(port: int) -> None:
 
 
 def test_binary_is_refused(port: int) -> None:
-    """As any message that is none; also in fragments."""
+    """It is refused like any invalid message, even in fragments."""
     with RawSocket(port) as socket:
         socket.send(frame(BINARY, b"a", is_last=False), frame(CONTINUATION, BEAT))
         assert socket.receive() == (BINARY, INVALID)
@@ -181,7 +181,7 @@ def test_binary_is_refused(port: int) -> None:
 
 @pytest.mark.slow
 def test_sockets_that_vanish_leave_nothing(port: int, wire: WireClient) -> None:
-    """Half of them with a reset, in the middle of a frame; the account can connect again."""
+    """Half of them reset within a frame; the account can connect again."""
     token = wire.account().token
     login = json.dumps({"cmd": "login", "data": {"token": token}}).encode()
     for number in range(VANISHING):

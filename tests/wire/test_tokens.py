@@ -1,4 +1,4 @@
-"""How a token travels, and that only the whole token is accepted (wire.md 1.2, T2)."""
+"""How a token is sent, and that only the exact token is accepted (wire.md 1.2, T2)."""
 
 import itertools
 
@@ -16,7 +16,7 @@ NOT_SIGNED_IN_TAIL = bytes.fromhex("10 9bffffffffffffffff01 1a09 e69caae799bbe5b
 
 
 def refused(answer: Answer) -> bool:
-    """Return whether the answer says that there is no session."""
+    """Return whether the response says that there is no session."""
     return answer.code == -101 and answer.msg == NOT_SIGNED_IN
 
 
@@ -38,14 +38,14 @@ def test_no_token_is_refused_in_json(
 
 
 def test_invalid_token_is_refused_in_protobuf(wire: WireClient) -> None:
-    """A token that is not valid is refused in the endpoint's own message (wire.md 1.6, 1.7)."""
+    """An invalid token is refused in the endpoint's own message (wire.md 1.6, 1.7)."""
     answer = wire.own_info(UNKNOWN_TOKEN)
     status = b"\x08" + pb.varint(answer.request_id) + NOT_SIGNED_IN_TAIL
     assert answer.body == b"\x0a" + pb.varint(len(status)) + status
 
 
 def test_bearer_is_a_fallback(wire: WireClient) -> None:
-    """Without a token header, Authorization: Bearer carries the token (wire.md 1.2)."""
+    """Without a token header, Authorization: Bearer is used (wire.md 1.2)."""
     account = wire.account()
     answer = wire.own_info(None, headers={"authorization": f"Bearer {account.token}"})
     assert answer.pb_data.text(1) == account.id
@@ -54,7 +54,7 @@ def test_bearer_is_a_fallback(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("scheme", ["Basic {}", "{}", "Token {}", "Bearer{}", "Bearer x{}"])
 def test_other_authorization_is_no_token(wire: WireClient, scheme: str) -> None:
-    """Only Bearer with the whole token is a fallback (wire.md 1.2)."""
+    """Only Bearer with the exact token is a fallback (wire.md 1.2)."""
     token = wire.account().token
     assert refused(wire.own_info(None, headers={"authorization": scheme.format(token)}))
 
@@ -62,7 +62,7 @@ def test_other_authorization_is_no_token(wire: WireClient, scheme: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("query", ["?token={}", "?Authorization=Bearer%20{}", "?access_token={}"])
 def test_token_in_the_address_is_ignored(wire: WireClient, query: str) -> None:
-    """A token in the query is no token (security T8)."""
+    """A token in the query is ignored (security T8)."""
     reply = wire.request("GET", "/v1/user/info" + query.format(wire.account().token))
     answer = read_answer(reply.status_code, reply.headers, reply.content)
     assert answer.form == "json"
@@ -70,14 +70,14 @@ def test_token_in_the_address_is_ignored(wire: WireClient, query: str) -> None:
 
 
 def test_token_in_cookie_or_body_is_ignored(wire: WireClient) -> None:
-    """A token in a cookie or in a body is no token (wire.md 1.2)."""
+    """A token in a cookie or in a body is ignored (wire.md 1.2)."""
     token = wire.account().token
     assert refused(wire.own_info(None, headers={"cookie": f"token={token}"}))
     assert refused(wire.post("user/logout", {"token": token}))
 
 
 def mutations(token: str) -> list[bytes]:
-    """Return what resembles a token."""
+    """Return texts that resemble a token."""
     shapes = [
         token.upper(),
         token.title(),
@@ -115,7 +115,7 @@ def mutations(token: str) -> list[bytes]:
 
 
 def test_lookalikes_are_refused(wire: WireClient) -> None:
-    """Only the whole token, byte for byte, is a token (security T2)."""
+    """Only the exact token, byte for byte, is accepted (security T2)."""
     account = wire.account()
     accepted = [shape for shape in mutations(account.token) if not refused(wire.own_info(shape))]
     assert accepted == []
@@ -140,7 +140,7 @@ def tokens_of(wire: WireClient) -> tuple[str, str]:
 
 
 def two_headers(server: Server, first: str, second: str) -> Answer:
-    """Ask for own info with two token headers."""
+    """Request own info with two token headers."""
     return ask(server, head("GET /v1/user/info HTTP/1.1", f"token: {first}", f"token: {second}"))
 
 
@@ -162,7 +162,7 @@ def test_token_shape_and_chance(wire: WireClient) -> None:
 
 
 def test_secrets_are_in_no_output(wire: WireClient) -> None:
-    """Tokens and passwords never reach what the server writes (security T8)."""
+    """The server's output never has tokens or passwords (security T8)."""
     password, email = "canary-7d1f-柳浪闻莺", wire.fresh_email()
     door = wire.account(email=email, password=password).token
     token = wire.email_login(email, password, deviceId="log").text("token")

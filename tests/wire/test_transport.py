@@ -1,4 +1,4 @@
-"""What holds for every endpoint: types, ids, result classes (wire.md 1, security D3)."""
+"""Rules for every endpoint: types, ids, result classes (wire.md 1, security D3)."""
 
 import pytest
 
@@ -33,13 +33,13 @@ CONTENT_TYPES = [
 
 
 def typed(content_type: str | None) -> dict[str, str]:
-    """Return the header, or none at all."""
+    """Return the header, or none."""
     return {} if content_type is None else {"content-type": content_type}
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_json_is_read_under_every_type(wire: WireClient, content_type: str | None) -> None:
-    """A JSON endpoint reads JSON under every Content-Type and under none (wire.md 1.3)."""
+    """A JSON endpoint parses JSON with every Content-Type and without one (wire.md 1.3)."""
     phone = wire.fresh_phone()
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "deviceId": "d", "platform": "web"}
     answer = wire.post("user/verification-login", body, headers=typed(content_type))
@@ -49,7 +49,7 @@ def test_json_is_read_under_every_type(wire: WireClient, content_type: str | Non
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_protobuf_is_read_under_every_type(wire: WireClient, content_type: str | None) -> None:
-    """A protobuf endpoint reads protobuf under every Content-Type and under none (wire.md 1.3)."""
+    """A protobuf endpoint parses protobuf with every Content-Type and without one (wire.md 1.3)."""
     account = wire.account(nickname="湖")
     answer = wire.post(
         "user/get-user", pb.text(2, account.id), token="any", headers=typed(content_type)
@@ -72,7 +72,7 @@ def test_json_endpoints_refuse_in_json(wire: WireClient, path: str) -> None:
 def test_undocumented_body_is_ignored(
     wire: WireClient, body: bytes, content_type: str | None
 ) -> None:
-    """An endpoint without a documented body takes anything (wire.md 1.4)."""
+    """An endpoint without a documented body accepts any (wire.md 1.4)."""
     assert wire.post("user/captcha", body, headers=typed(content_type)).text("id")
     account = wire.account()
     reply = wire.request(
@@ -83,13 +83,13 @@ def test_undocumented_body_is_ignored(
 
 
 def test_no_content_length(wire: WireClient) -> None:
-    """A POST without a body and without Content-Length is a POST without a body (wire.md 1.4)."""
+    """A POST without Content-Length has no body (wire.md 1.4)."""
     head = b"POST /v1/user/captcha HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     assert ask(wire.server, head).text("id")
 
 
 def test_raw_request_without_type(wire: WireClient) -> None:
-    """A client that sends the bare minimum of headers is served (wire.md 1.3)."""
+    """A request with the minimum of headers is served (wire.md 1.3)."""
     phone = wire.fresh_phone()
     body = f'{{"mobile":"{phone}","captcha":"{wire.sms_code(phone)}"}}'.encode()
     answer = ask(wire.server, *post_parts("/v1/user/verification-login", body=body))
@@ -97,7 +97,7 @@ def test_raw_request_without_type(wire: WireClient) -> None:
 
 
 def test_chunked_body(wire: WireClient) -> None:
-    """A body in chunks is read like any other (security I1)."""
+    """A chunked body is accepted like any other (security I1)."""
     phone = wire.fresh_phone()
     body = f'{{"mobile":"{phone}","captcha":"{wire.sms_code(phone)}"}}'.encode()
     pieces = [body[at : at + 7] for at in range(0, len(body), 7)]
@@ -122,6 +122,6 @@ def test_unasked_answers_are_not_compressed(wire: WireClient, path: str) -> None
 
 
 def test_asked_compression_can_be_undone(wire: WireClient) -> None:
-    """With Accept-Encoding: gzip the answer is the same once inflated (wire.md 1.10)."""
+    """With Accept-Encoding: gzip the response is the same once decompressed (wire.md 1.10)."""
     answer = wire.post("user/captcha", headers={"accept-encoding": "gzip"})
     assert answer.text("b64s").startswith("data:image/png;base64,")

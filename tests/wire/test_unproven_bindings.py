@@ -44,7 +44,7 @@ def robbed(wire: WireClient, way: ContactChannel) -> tuple[Account, str, str]:
 
 
 def fresh_session(wire: WireClient, way: ContactChannel, target: str) -> str:
-    """Sign in by a target alone, as any reader of its messages can."""
+    """Sign in with a target alone, as any reader of its messages can."""
     if way is PHONE:
         return wire.signed_in(target, deviceId="theirs")
     assert forget(wire, target, EMAIL.code(wire, target), PASSWORD).code == 1
@@ -78,7 +78,7 @@ def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: Contact
 def test_what_the_thief_puts_in_its_place_proves_nothing(
     own_wire: WireClient, way: ContactChannel
 ) -> None:
-    """The doubt is about the channel: another target of the thief's carries it on."""
+    """The doubt is about the channel: another target of the thief's keeps it."""
     _, _, theirs = robbed(own_wire, way)
     thief = fresh_session(own_wire, other(way), theirs)
     assert changed(own_wire, other(way), thief).code == 1
@@ -87,7 +87,7 @@ def test_what_the_thief_puts_in_its_place_proves_nothing(
 
 @ways
 def test_it_cancels_nothing(own_wire: WireClient, way: ContactChannel) -> None:
-    """Its code is refused unspent; that of the older target cancels (security A1)."""
+    """Its code is refused unused; that of the older target cancels (security A1)."""
     account, old, theirs = robbed(own_wire, way)
     code = other(way).code(own_wire, theirs)
     for _ in range(6):
@@ -99,7 +99,7 @@ def test_it_cancels_nothing(own_wire: WireClient, way: ContactChannel) -> None:
 
 @ways
 def test_strangers_learn_nothing_of_it(own_wire: WireClient, way: ContactChannel) -> None:
-    """To another account's token the target answers as any other does (security E1)."""
+    """With another account's token the target is treated as any other (security E1)."""
     _, _, theirs = robbed(own_wire, way)
     stranger = own_wire.account()
     answer = other(way).cancel(own_wire, stranger.token, theirs, "000001")
@@ -110,7 +110,7 @@ def test_strangers_learn_nothing_of_it(own_wire: WireClient, way: ContactChannel
 
 
 def test_the_older_channel_is_notified_of_the_password(own_wire: WireClient) -> None:
-    """The number is notified of the bound address and of the new password (security P6)."""
+    """The number gets notices of the bound address and of the new password (security P6)."""
     _, phone, theirs = robbed(own_wire, PHONE)
     assert "已绑定新邮箱" in notice_to(own_wire, PHONE, phone).text
     fresh_session(own_wire, EMAIL, theirs)
@@ -137,7 +137,7 @@ def test_the_doubt_ends_with_the_undo(
 def test_a_proven_binding_is_in_no_doubt(
     own_wire: WireClient, way: ContactChannel, proof: str
 ) -> None:
-    """Bound in a fresh or a marked session, or where nothing else was bound, it serves at once."""
+    """Bound in a fresh or a confirmed session, or as the first contact, it works at once."""
     own_wire.set_clock(set=NOW)
     old = way.fresh(own_wire)
     account = own_wire.account(**({} if proof == "alone" else {way.field: old}))
@@ -154,7 +154,7 @@ def test_a_proven_binding_is_in_no_doubt(
 
 @ways
 def test_the_owner_puts_it_right(own_wire: WireClient, way: ContactChannel) -> None:
-    """A doubtful target may be changed away by its owner's fresh session."""
+    """The owner's fresh session may change an unproven target."""
     _, old, theirs = robbed(own_wire, way)
     owner = fresh_session(own_wire, way, old)
     assert changed(own_wire, other(way), owner).code == 1

@@ -1,4 +1,4 @@
-"""Uploads that are refused, and how pictures are shown (wire.md 8.4, security U3, U4)."""
+"""Refused uploads, and how pictures are served (wire.md 8.4, security U3, U4)."""
 
 import json
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ def token(wire: WireClient) -> str:
 def refused(
     wire: WireClient, parts: list[Part], status: int, code: int, body: bytes | None = None
 ) -> None:
-    """An upload has this HTTP status and this code, and an error in one language."""
+    """Check that an upload has this HTTP status and code, and an error in one language."""
     content = form(parts) if body is None else body
     for language, is_english in (("en", True), ("zh-CN", False)):
         headers = {**FORM, "accept-language": language}
@@ -45,7 +45,7 @@ def refused(
 
 
 def test_what_every_upload_needs(wire: WireClient, token: str) -> None:
-    """A token of ours that is whole, and one file."""
+    """An upload needs a complete token of ours, and one file."""
     good = token_of(wire, token)
     access_key, signature, policy = good.split(":")
     file: Part = ("file", PNG)
@@ -72,7 +72,7 @@ def test_what_every_upload_needs(wire: WireClient, token: str) -> None:
     ],
 )
 def test_keys_that_are_refused(wire: WireClient, token: str, key: str) -> None:
-    """A key is plain characters in segments, none of them dots alone."""
+    """A key has plain characters in segments, none of which is only dots."""
     parts: list[Part] = [
         ("token", token_of(wire, token).encode()),
         ("key", key.encode()),
@@ -83,7 +83,7 @@ def test_keys_that_are_refused(wire: WireClient, token: str, key: str) -> None:
 
 @pytest.mark.one_engine
 def test_forms_that_are_refused(wire: WireClient, token: str) -> None:
-    """Without an end, cut anywhere, with too many parts or headers, with a part twice."""
+    """A form is refused if it has no end, a cut, too many parts or headers, or a part twice."""
     good = token_of(wire, token).encode()
     parts: list[Part] = [("token", good), ("key", b"k.png"), ("file", PNG)]
     whole = form(parts)
@@ -117,7 +117,7 @@ def test_forms_that_are_refused(wire: WireClient, token: str) -> None:
     ],
 )
 def test_types_that_are_no_form(wire: WireClient, content_type: str) -> None:
-    """Without a boundary nothing is read."""
+    """Without a boundary nothing is parsed."""
     headers = {"content-type": content_type}
     reply = wire.request("POST", "/media/upload", form([("file", PNG)]), headers=headers)
     assert (reply.status_code, reply.json()["code"]) == (400, 1604)
@@ -125,14 +125,14 @@ def test_types_that_are_no_form(wire: WireClient, content_type: str) -> None:
 
 @pytest.mark.one_engine
 def test_quoted_boundary(wire: WireClient, token: str) -> None:
-    """The boundary may stand in quotes, with other parameters."""
+    """The boundary may be quoted, with other parameters."""
     parts: list[Part] = [("token", token_of(wire, token).encode()), ("file", PNG)]
     headers = {"content-type": f'Multipart/Form-Data; charset=utf-8; boundary="{BOUNDARY}"'}
     assert wire.request("POST", "/media/upload", form(parts), headers=headers).status_code == 200
 
 
 def test_what_is_no_picture(wire: WireClient, token: str) -> None:
-    """Judged by content: what the file is called and said to be decides nothing."""
+    """The content decides; name and declared type do not matter."""
     good = token_of(wire, token).encode()
     for data, status, code in (
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, 1606),
@@ -147,7 +147,7 @@ def test_what_is_no_picture(wire: WireClient, token: str) -> None:
 
 @pytest.mark.one_engine
 def test_too_much(wire: WireClient, token: str) -> None:
-    """More than 8 MiB is refused, with a length that says so and with one that lies."""
+    """More than 8 MiB is refused, with a true length and with a false one."""
     parts: list[Part] = [
         ("token", token_of(wire, token).encode()),
         ("file", b"\0" * (8 << 20) + b"x"),
@@ -164,7 +164,7 @@ def test_too_much(wire: WireClient, token: str) -> None:
 
 
 def test_the_session_must_live(wire: WireClient) -> None:
-    """A token of a session that has ended since uploads nothing (security T6)."""
+    """A token of an ended session uploads nothing (security T6)."""
     account = wire.account()
     parts: list[Part] = [
         ("token", token_of(wire, account.token).encode()),
@@ -178,7 +178,7 @@ def test_the_session_must_live(wire: WireClient) -> None:
 
 
 def test_a_key_of_another_account(wire: WireClient) -> None:
-    """The first account of a key keeps what its URL shows; both avatars show their own picture."""
+    """The first account of a key keeps its URL; both avatars show their own picture."""
     mine, other = wire.account(), wire.account()
     key = f"shared/{mine.id}.png"
     url = f"https://chat-img.jwznb.com/{key}"
@@ -193,7 +193,7 @@ def test_a_key_of_another_account(wire: WireClient) -> None:
 
 
 def test_an_avatar_that_is_no_upload_cannot_be_taken(wire: WireClient) -> None:
-    """It stays as it is, and an upload of its key by another account does not replace it."""
+    """It stays, and another account's upload with its key does not replace it."""
     mine, other = wire.account(), wire.account()
     key = f"public/{mine.id}.png"
     url = f"https://chat-img.jwznb.com/{key}"
@@ -204,7 +204,7 @@ def test_an_avatar_that_is_no_upload_cannot_be_taken(wire: WireClient) -> None:
 
 
 def test_an_address_of_ours_that_is_another_account_s(wire: WireClient) -> None:
-    """An avatar at this server is the account's own upload, or it is refused."""
+    """An avatar at this server must be the account's own upload."""
     mine, other = wire.account(), wire.account()
     assert upload(wire, other.token, "k.png", PNG).status_code == 200
     theirs = wire.post(
@@ -218,7 +218,7 @@ def test_an_address_of_ours_that_is_another_account_s(wire: WireClient) -> None:
 
 
 def test_how_a_picture_is_shown(wire: WireClient, token: str) -> None:
-    """As a picture and never as a page, for a year, with its length also to HEAD (security U4)."""
+    """It is a picture and never a page, cached for a year, with its length also for HEAD (U4)."""
     assert upload(wire, token, "shown.webp", picture("WEBP")).status_code == 200
     url = "https://chat-img.jwznb.com/shown.webp"
     assert wire.post("user/edit-avatar", pb.text(2, url), token=token).code == 1
@@ -272,7 +272,7 @@ def test_pictures_that_are_not_there(wire: WireClient, path: str) -> None:
 
 @pytest.mark.one_engine
 def test_the_default_picture(wire: WireClient) -> None:
-    """A small PNG made from the id: the same for the same id, another for another."""
+    """It is a small PNG generated from the id: equal ids give equal pictures."""
     first = wire.request("GET", "/media/default/1000001.png")
     assert first.headers["content-type"] == "image/png"
     assert len(first.content) < 400
@@ -283,7 +283,7 @@ def test_the_default_picture(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_browsers_may_upload(wire: WireClient, token: str) -> None:
-    """A page of another origin uploads and shows pictures (wire.md 1.9)."""
+    """A page of another origin can upload and show pictures (wire.md 1.9)."""
     origin = {"origin": "https://web.example"}
     preflight = wire.request(
         "OPTIONS", "/media/upload", headers={**origin, "access-control-request-method": "POST"}

@@ -38,14 +38,14 @@ GONE, LATE, BUSY = 1004, 1005, 1006
 
 @pytest.fixture(scope="module")
 def behind() -> Iterator[MessageServer]:
-    """Return a message server."""
+    """Yield a message server."""
     with MessageServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def front(behind: MessageServer) -> Iterator[WireClient]:
-    """Return a client of a sandbox in front of it."""
+    """Yield a client of a sandbox in front of it."""
     environment = {**SETTINGS, "HUPAN_UPSTREAM": behind.url}
     with Server("sandbox", environment=environment) as server, WireClient(server) as wire:
         yield wire
@@ -59,7 +59,7 @@ def member(front: WireClient) -> Account:
 
 @pytest.fixture
 def arrived(behind: MessageServer) -> list[Arrived]:
-    """Return the requests of this test alone."""
+    """Return only the requests of this test."""
     behind.arrived.clear()
     return behind.arrived
 
@@ -95,7 +95,7 @@ def test_the_caller_is_named_and_signed(
 
 
 def test_device_of_the_session_is_sent(front: WireClient, arrived: list[Arrived]) -> None:
-    """The device id is the one of the sign-in, percent-encoded."""
+    """The device id is that of the sign-in, percent-encoded."""
     phone = front.fresh_phone()
     token = front.signed_in(phone, deviceId="a b/湖", platform="web")
     assert front.request("GET", "/v1/group/info", token=token).status_code == 200
@@ -149,7 +149,7 @@ def test_token_and_cookies_stay_here(
 def test_a_token_under_any_name_stays_here(
     front: WireClient, member: Account, arrived: list[Arrived]
 ) -> None:
-    """The caller's own wherever it stands; another one under a name that says so (security T8)."""
+    """The caller's own token is removed anywhere; others by the field's name (security T8)."""
     other, page = front.account().token, "0f8fad5b-d9cb-469f-a165-70867728950e"
     encoded = other.replace("-", "%252d")
     for query, kept in (
@@ -171,7 +171,7 @@ def test_a_token_under_any_name_stays_here(
 
 
 def test_hop_headers_stay_here(front: WireClient, member: Account, arrived: list[Arrived]) -> None:
-    """What concerns the connection is not handed on, nor what Connection names (RFC 9110 7.6.1)."""
+    """Hop-by-hop headers are not forwarded, nor those that Connection names (RFC 9110 7.6.1)."""
     hops = {"connection": "close, x-mine", "x-mine": "1", "te": "trailers", "keep-alive": "9"}
     kept = {"x-other": "2", "content-type": "text/plain"}
     front.request("POST", "/v1/msg/a", b"x", token=member.token, headers={**hops, **kept})
@@ -182,7 +182,7 @@ def test_hop_headers_stay_here(front: WireClient, member: Account, arrived: list
 
 
 def test_without_a_session_nothing_arrives(front: WireClient, arrived: list[Arrived]) -> None:
-    """No token, and one without a session, are refused in the form that the client reads."""
+    """A missing or invalid token is refused in the client's format."""
     for token in (None, "", "11111111-2222-3333-4444-555555555555"):
         reply = front.request("POST", "/v1/msg/a", b"", token=token)
         answer = read_answer(reply.status_code, reply.headers, reply.content)
@@ -199,7 +199,7 @@ def test_without_a_session_nothing_arrives(front: WireClient, arrived: list[Arri
 def test_some_paths_need_no_session(
     front: WireClient, member: Account, arrived: list[Arrived]
 ) -> None:
-    """`upstream_public_paths` are handed on without an id, or with that of a session."""
+    """`upstream_public_paths` are forwarded without an id, or with that of a session."""
     for path in ("/v1/misc/news", "/v1/open/a/b"):
         assert front.request("GET", path).status_code == 200
         assert front.request("GET", path, token="stale").status_code == 200
@@ -225,14 +225,14 @@ def test_ended_sessions_are_refused_at_once(front: WireClient, arrived: list[Arr
 def test_every_method_is_handed_on(
     front: WireClient, member: Account, arrived: list[Arrived], method: str
 ) -> None:
-    """The method is the message server's business."""
+    """The message server decides about the method."""
     reply = front.request(method, "/v1/msg/a", b"body", token=member.token)
     assert reply.json() == {"size": 4, "method": method, "target": "/v1/msg/a"}
     assert arrived[0].header("x-hupan-signature") == signature(arrived[0])
 
 
 def test_head_has_no_body(front: WireClient, member: Account) -> None:
-    """A HEAD is answered with the length of what a GET would be."""
+    """A HEAD has the length of the GET."""
     reply = front.request("HEAD", "/v1/msg/a", token=member.token)
     assert (reply.status_code, reply.content) == (200, b"")
     assert int(reply.headers["content-length"]) > 0
@@ -267,9 +267,9 @@ def test_head_has_no_body(front: WireClient, member: Account) -> None:
 def test_other_paths_stay_here(
     front: WireClient, member: Account, arrived: list[Arrived], method: str, path: str
 ) -> None:
-    """Paths of the contract, those outside of /v1 and ambiguous ones are not handed on.
+    """Paths of the contract, those outside of /v1 and ambiguous ones are not forwarded.
 
-    Nor what a lenient server would take for one of them, nor a method that repeats our headers.
+    Nor are paths that a lenient server would accept as one of them, and the method TRACE.
     """
     raw = f"{method} {path} HTTP/1.1\r\nhost: a\r\ntoken: {member.token}\r\n\r\n"
     with socket.create_connection((LOOPBACK, front.server.port), timeout=15) as connection:
@@ -298,7 +298,7 @@ def test_web_surface_is_sent(front: WireClient, member: Account, arrived: list[A
 
 
 def test_answers_lose_what_is_not_theirs(front: WireClient, member: Account) -> None:
-    """Cookies, hop headers, names of ours and CORS of theirs are dropped; the rest arrives."""
+    """Cookies, hop-by-hop headers, our names and their CORS are dropped; the rest arrives."""
     origin = {"origin": "https://app.example"}
     reply = front.request("POST", "/v1/msg/chatty", b"", token=member.token, headers=origin)
     assert reply.content == b"ok"
@@ -313,20 +313,20 @@ def test_answers_lose_what_is_not_theirs(front: WireClient, member: Account) -> 
 
 
 def test_preflights_are_answered_here(front: WireClient, arrived: list[Arrived]) -> None:
-    """A browser asks before it sends a token, so this needs none (wire.md 1.9)."""
+    """A preflight precedes the token, so it needs none (wire.md 1.9)."""
     asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
     assert front.request("OPTIONS", "/v1/msg/a", headers=asked).status_code == 204
     assert arrived == []
 
 
 def test_redirects_are_handed_back(front: WireClient, member: Account) -> None:
-    """They are the client's to follow: this server reaches no other address."""
+    """The client follows them: this server connects to no other address."""
     reply = front.request("GET", "/v1/msg/redirect", token=member.token)
     assert (reply.status_code, reply.headers["location"]) == (302, "http://127.0.0.1:1/v1/a")
 
 
 def failure(reply: httpx.Response, form: str = "json") -> tuple[int, int]:
-    """Return HTTP status and code of a failure in a form that names both."""
+    """Return HTTP status and code of a failure in a format that has both."""
     answer = read_answer(200, reply.headers, reply.content)
     assert answer.form == form
     assert answer.msg
@@ -338,21 +338,21 @@ def failure(reply: httpx.Response, form: str = "json") -> tuple[int, int]:
     ["nonsense", "status", "lengths", "closed", "large", "interim", "switch", "endless-head"],
 )
 def test_nonsense_is_a_502(front: WireClient, member: Account, path: str) -> None:
-    """An answer that is not HTTP, or has no bounds, is none (wire.md 8.5)."""
+    """A response that is not HTTP, or is unbounded, is a failure (wire.md 8.5)."""
     reply = front.request("POST", f"/v1/msg/{path}", b"x", token=member.token)
     assert failure(reply) == (502, GONE)
 
 
 @pytest.mark.parametrize("path", ["silent", "unread"])
 def test_silence_is_a_504(front: WireClient, member: Account, path: str) -> None:
-    """One that says nothing in time, or reads nothing."""
+    """The server does not answer in time, or does not read."""
     body = b"x" * (900 * 1024)
     reply = front.request("POST", f"/v1/msg/{path}", body, token=member.token)
     assert failure(reply) == (504, LATE)
 
 
 def test_failures_have_the_form_of_the_request(front: WireClient, member: Account) -> None:
-    """Protobuf for protobuf and for lists that are protobuf; English where it is asked for."""
+    """It is protobuf for protobuf requests and lists; English on request."""
     binary = {"content-type": "application/x-protobuf"}
     reply = front.request("POST", "/v1/msg/closed", b"", token=member.token, headers=binary)
     assert failure(reply, "protobuf") == (502, GONE)
@@ -364,7 +364,7 @@ def test_failures_have_the_form_of_the_request(front: WireClient, member: Accoun
 
 @pytest.mark.parametrize("path", ["cut", "stalled", "endless"])
 def test_a_cut_answer_is_seen_as_cut(front: WireClient, member: Account, path: str) -> None:
-    """What has begun cannot become a 502: the connection ends early, and no byte is invented."""
+    """A started response cannot become a 502: the connection ends early, and no byte is added."""
     with front.http.stream("GET", f"/v1/msg/{path}", headers={"token": member.token}) as reply:
         assert reply.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
@@ -375,7 +375,7 @@ def test_a_cut_answer_is_seen_as_cut(front: WireClient, member: Account, path: s
 def test_a_client_that_leaves_ends_the_request(
     front: WireClient, behind: MessageServer, member: Account
 ) -> None:
-    """An endless answer ends with its reader, and so does a silent one."""
+    """An endless response ends with its reader, and so does a silent one."""
     until(lambda: behind.busy == 0)
     for path in ("endless", "silent"):
         with socket.create_connection((LOOPBACK, front.server.port), timeout=15) as connection:
@@ -389,7 +389,7 @@ def test_a_client_that_leaves_ends_the_request(
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait for a fact, with a bound that only a fault passes."""
+    """Wait for a condition, with a limit that only a fault reaches."""
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
@@ -397,7 +397,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_large_bodies_are_streamed(front: WireClient, member: Account) -> None:
-    """A body beyond 64 KiB arrives whole, with a length or in chunks."""
+    """A body above 64 KiB arrives complete, with a length or in chunks."""
     body = b"m" * (MEGABYTE - 1)
     for content in (body, iter([body[:7], body[7:]])):
         reply = front.request("POST", "/v1/disk/upload", content, token=member.token)
@@ -405,7 +405,7 @@ def test_large_bodies_are_streamed(front: WireClient, member: Account) -> None:
 
 
 def test_too_large_bodies_are_refused(front: WireClient, member: Account) -> None:
-    """By its length before anything is sent, and by its bytes as soon as they are too many."""
+    """The length is checked before anything is sent, and the bytes as they arrive."""
     declared = front.request("POST", "/v1/disk/a", b"m" * (MEGABYTE + 1), token=member.token)
     assert failure(declared) == (413, 1113)
     pieces = (b"m" * 65_536 for _ in range(17))
@@ -442,7 +442,7 @@ def test_too_many_at_once_are_refused(
 
 
 def test_a_message_server_that_is_gone() -> None:
-    """Without a listener the answer is 502 at once, and the account's own endpoints work."""
+    """Without a listener the response is 502 at once, and the account's own endpoints work."""
     environment = {**SETTINGS, "HUPAN_UPSTREAM": f"http://{LOOPBACK}:{free_port()}"}
     with Server("sandbox", environment=environment) as server, WireClient(server) as wire:
         account = wire.account()
@@ -454,7 +454,7 @@ def test_a_message_server_that_is_gone() -> None:
 
 
 def test_one_account_has_a_limit(behind: MessageServer) -> None:
-    """`account_upstream_per_minute` is counted by account, others go on."""
+    """`account_upstream_per_minute` is counted per account, others are not affected."""
     limited = {
         **SETTINGS,
         "HUPAN_UPSTREAM": behind.url,
@@ -478,7 +478,7 @@ def test_kept_connections_that_end_are_not_used(front: WireClient, member: Accou
 
 
 def test_the_documented_signature() -> None:
-    """The page's example is right, in both languages."""
+    """The page's example is correct, in both languages."""
     lines = [
         *("POST", "/v1/msg/send?a=1", "1000001", "1790000000", "phone-1", "%E6%B9%96"),
         "68719476737",

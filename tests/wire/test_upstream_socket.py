@@ -1,4 +1,4 @@
-"""The socket of a client, handed on to a message server (wire.md 8.5, decision 37)."""
+"""The socket of a client, relayed to a message server (wire.md 8.5, decision 37)."""
 
 import contextlib
 import hashlib
@@ -65,7 +65,7 @@ def front(behind: SocketServer) -> Iterator[WireClient]:
 
 @pytest.fixture
 def port(front: WireClient) -> int:
-    """Where the sandbox listens."""
+    """Return the port of the sandbox."""
     return front.server.port
 
 
@@ -78,7 +78,7 @@ def signature(opened: OpenedSocket) -> str:
 
 
 def test_a_session_is_named_and_signed(front: WireClient, behind: SocketServer, port: int) -> None:
-    """Id, nickname, device, time and request arrive as with a request; the token does not."""
+    """Id, nickname, device, time and request arrive as in a request; the token does not."""
     phone = front.fresh_phone()
     token = front.signed_in(phone, deviceId="a b/湖")
     with SocketClient(port).log_in(token) as client:
@@ -96,14 +96,14 @@ def test_a_session_is_named_and_signed(front: WireClient, behind: SocketServer, 
 
 
 def test_commands_and_answers_pass(front: WireClient, behind: SocketServer, port: int) -> None:
-    """Commands that are not ours arrive as they are, in order; answers in their own kind."""
+    """Other commands arrive unchanged, in order; responses keep their frame type."""
     with SocketClient(port) as client:
         client.send("login", {"token": front.account().token})
         sent = [
             json.dumps({"seq": str(number), "cmd": "say", "data": {"text": "湖" * number}})
             for number in range(20)
         ]
-        for text in sent:  # some of them before the message server is connected
+        for text in sent:  # some of them before the connection to the message server
             client.connection.send(text)
         opened = behind.next()
         assert [opened.text() for _ in sent] == sent
@@ -141,7 +141,7 @@ def test_our_own_commands_stay_here(front: WireClient, behind: SocketServer, por
 def test_nothing_arrives_without_a_login(
     front: WireClient, behind: SocketServer, port: int
 ) -> None:
-    """Neither before it, nor after one that failed."""
+    """Nothing arrives before a login, nor after a failed one."""
     with SocketClient(port) as client:
         client.send("say", {"early": True})
         client.send("login", {"token": "wrong"})
@@ -173,7 +173,7 @@ def test_another_login_opens_another_socket(
 def test_the_end_of_a_session_closes_both_sides(
     front: WireClient, behind: SocketServer, port: int
 ) -> None:
-    """As security T6 says, with the same code; a client that leaves closes the other side."""
+    """Both get the same code (security T6); a client that disconnects closes the other side."""
     staying, leaving = front.account().token, front.account().token
     with SocketClient(port).log_in(staying) as client:
         opened = behind.next()
@@ -193,7 +193,7 @@ def test_the_end_of_a_session_closes_both_sides(
 def test_a_message_server_closes(
     front: WireClient, behind: SocketServer, port: int, code: int, told: int
 ) -> None:
-    """What it says before arrives; it cannot say that a session has ended."""
+    """Its last messages arrive; it cannot claim that a session has ended."""
     with SocketClient(port).log_in(front.account().token) as client:
         opened = behind.next()
         opened.connection.send("bye")
@@ -229,17 +229,17 @@ def pour_head(connection: socket.socket, _head: bytes) -> None:
 
 
 def garbage(connection: socket.socket, head: bytes) -> None:
-    """Send what is no frame."""
+    """Send an invalid frame."""
     connection.sendall(accept(head) + b"\xff" * 1000)
 
 
 def masked(connection: socket.socket, head: bytes) -> None:
-    """Send a frame as only a client may."""
+    """Send a masked frame, as only a client may."""
     connection.sendall(accept(head) + frame(TEXT, b"x"))
 
 
 def no_utf8(connection: socket.socket, head: bytes) -> None:
-    """Send a text that is none."""
+    """Send invalid UTF-8 as text."""
     connection.sendall(accept(head) + frame(TEXT, b"\xff", mask=b""))
 
 
@@ -265,7 +265,7 @@ Script = Callable[[socket.socket, bytes], None]
 
 
 def behind_scripts(timeout_seconds: int) -> Iterator[tuple[WireClient, list[Script]]]:
-    """Run a sandbox in front of a message server that does the last of a list."""
+    """Run a sandbox in front of a message server that runs the last script of a list."""
     scripts: list[Script] = []
 
     def run_last(connection: socket.socket, head: bytes) -> None:
@@ -287,7 +287,7 @@ def hostile() -> Iterator[tuple[WireClient, list[Script]]]:
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[tuple[WireClient, list[Script]]]:
-    """Yield the same, and it waits for as long as a busy machine may need."""
+    """Yield the same with a time limit for a busy machine."""
     yield from behind_scripts(60)
 
 
@@ -310,7 +310,7 @@ def test_a_hostile_message_server(
 def test_a_client_that_reads_nothing(
     slow: tuple[WireClient, list[Script]],
 ) -> None:
-    """The message server is read no faster than its client reads, and nothing is lost."""
+    """The message server is read only as fast as its client reads, and nothing is lost."""
     wire, scripts = slow
     blocked, released = threading.Event(), threading.Event()
     sent: list[int] = []
@@ -333,7 +333,7 @@ def test_a_client_that_reads_nothing(
         login = json.dumps({"seq": "1", "cmd": "login", "data": {"token": wire.account().token}})
         client.send(frame(TEXT, login.encode()))
         assert blocked.wait(60)
-        assert 0 < len(sent) < 1024  # what the kernel holds, and little of ours
+        assert 0 < len(sent) < 1024  # the kernel's buffer, and little of ours
         for number in sent:
             assert client.receive() == (BINARY, number.to_bytes(2) * 30_000)
         released.set()
@@ -342,7 +342,7 @@ def test_a_client_that_reads_nothing(
 def test_one_that_goes_on_talking(
     slow: tuple[WireClient, list[Script]],
 ) -> None:
-    """Once the client is gone its connection ends, though the closing frame is not answered."""
+    """Once the client is gone its connection ends, even without a closing handshake."""
     wire, scripts = slow
     ended = threading.Event()
 
@@ -366,7 +366,7 @@ def test_one_that_goes_on_talking(
 def test_one_that_reads_nothing(
     slow: tuple[WireClient, list[Script]],
 ) -> None:
-    """The queue to it is bounded; beyond that the client is closed with "try later"."""
+    """The queue to it is bounded; above the limit the client is closed with "try later"."""
     wire, scripts = slow
     scripts.append(lambda connection, head: connection.sendall(accept(head)))
     with RawSocket(wire.server.port) as client:
@@ -375,7 +375,7 @@ def test_one_that_reads_nothing(
         said = frame(TEXT, json.dumps({"cmd": "say", "data": "x" * 15_000}).encode())
         for _ in range(4000):
             if select.select([client.connection], [], [], 0)[0]:
-                break  # it is closing, and may send no more
+                break  # it is closing, and may refuse more
             client.send(said)
         assert client.close_code() == LATER
 
@@ -397,7 +397,7 @@ def test_one_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_server_that_stops(behind: SocketServer) -> None:
-    """Both sides are closed as going away."""
+    """Both sides get the code for going away."""
     with Server("sandbox", environment=settings_for(behind.url)) as server:
         with WireClient(server) as wire:
             client = SocketClient(server.port).log_in(wire.account().token)
@@ -412,7 +412,7 @@ def test_a_server_that_stops(behind: SocketServer) -> None:
 
 
 def test_true_stands_for_the_path_of_the_message_server() -> None:
-    """`upstream_ws = true` is /ws of `upstream`."""
+    """`upstream_ws = true` means /ws of `upstream`."""
     seen: list[bytes] = []
 
     def note(connection: socket.socket, head: bytes) -> None:

@@ -9,7 +9,7 @@ LOGIN = "user/verification-login"
 
 
 def test_answer_is_exactly_a_token(wire: WireClient) -> None:
-    """Success is {code, data: {token}, msg} and no more (wire.md 4)."""
+    """Success is exactly {code, data: {token}, msg} (wire.md 4)."""
     phone = wire.fresh_phone()
     body = {
         "mobile": phone,
@@ -34,7 +34,7 @@ def test_unknown_number_becomes_an_account(wire: WireClient) -> None:
 
 
 def test_known_number_keeps_its_account(wire: WireClient) -> None:
-    """Signing in again opens the same account (wire.md 4)."""
+    """A later sign-in leads to the same account (wire.md 4)."""
     phone = wire.fresh_phone()
     first = wire.own_info(wire.signed_in(phone, deviceId="a")).pb_data.text(1)
     second = wire.own_info(wire.signed_in(phone, deviceId="b")).pb_data.text(1)
@@ -74,7 +74,7 @@ def test_device_and_platform_are_free(wire: WireClient, extra: dict[str, object]
 @pytest.mark.parametrize("asked", ["{}", "+86{}", "86{}"])
 @pytest.mark.parametrize("used", ["{}", "+86{}", "86{}"])
 def test_country_prefix_is_dropped(wire: WireClient, asked: str, used: str) -> None:
-    """A leading +86 or 86 names the same number, at asking and at signing in (wire.md 5)."""
+    """A leading +86 or 86 is the same number, in the request and in the sign-in (wire.md 5)."""
     phone = wire.fresh_phone()
     code = wire.sms_code(asked.format(phone), sent_to=phone)
     token = wire.sign_in(used.format(phone), code).text("token")
@@ -91,7 +91,7 @@ def test_same_device_replaces_its_session(wire: WireClient) -> None:
 
 
 def test_other_device_has_its_own_session(wire: WireClient) -> None:
-    """Sessions of two devices live side by side (wire.md 5)."""
+    """Sessions of two devices coexist (wire.md 5)."""
     phone = wire.fresh_phone()
     tokens = [wire.signed_in(phone, deviceId=device) for device in ("one", "ONE", "two")]
     assert [wire.own_info(token).code for token in tokens] == [1, 1, 1]
@@ -109,7 +109,7 @@ def test_no_device_is_a_separate_device(
 
 
 def test_device_is_not_unique_across_users(wire: WireClient) -> None:
-    """Two users may share a deviceId and disturb each other in nothing (wire.md 5)."""
+    """Two users may share a deviceId without affecting each other (wire.md 5)."""
     tokens = [wire.signed_in(wire.fresh_phone(), deviceId="constant") for _ in range(3)]
     assert [wire.own_info(token).code for token in tokens] == [1, 1, 1]
     assert len({wire.own_info(token).pb_data.text(1) for token in tokens}) == 3
@@ -117,7 +117,7 @@ def test_device_is_not_unique_across_users(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_client_cannot_choose_its_token(wire: WireClient) -> None:
-    """A token sent along, in header or body, never becomes the session's (security T3)."""
+    """A token sent in header or body never becomes the session's (security T3)."""
     phone, chosen = wire.fresh_phone(), "01234567-89ab-4cde-8f01-23456789abcd"
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "token": chosen}
     token = wire.post(LOGIN, body, token=chosen).text("token")
@@ -154,7 +154,7 @@ def test_body_sets_nothing_else(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_without_a_code_there_is_no_sign_in(wire: WireClient) -> None:
-    """A number without a requested code has none (wire.md 4)."""
+    """A number without a requested code cannot sign in (wire.md 4)."""
     known = wire.fresh_phone()
     wire.account(phone=known)
     for phone in (known, wire.fresh_phone()):

@@ -1,6 +1,6 @@
 """The web surface, by Host and by prefix (wire.md 1.1, 4).
 
-What only the web surface has, over HTTP (wire.md 4), byte for byte.
+Endpoints that only the web surface has (wire.md 4), byte for byte.
 """
 
 import json
@@ -34,7 +34,7 @@ by_both = pytest.mark.parametrize("host", ["chat-web-go.jwzhd.com", "chat-web-go
 
 
 def get(wire: WireClient, path: str, host: str = "", token: str | None = None) -> httpx.Response:
-    """GET a path of the web surface by Host, or by prefix where there is none."""
+    """Send a GET of the web surface by Host, or by prefix without one."""
     if host:
         return wire.request("GET", f"/v1/user/{path}", token=token, headers={"host": host})
     return wire.request("GET", f"/web/v1/user/{path}", token=token)
@@ -76,7 +76,7 @@ def test_homepage(wire: WireClient, host: str) -> None:
 
 
 def test_homepage_times(own_wire: WireClient) -> None:
-    """The key registerTime is unix seconds, its text the wall clock of Shanghai (wire.md 1.11)."""
+    """`registerTime` is unix seconds, its text the wall clock of Shanghai (wire.md 1.11)."""
     own_wire.set_clock(set=NOW)
     found = homepage(own_wire, own_wire.account().id)
     registered = found["registerTime"]
@@ -96,7 +96,7 @@ def test_unknown_homepage_is_empty(wire: WireClient, host: str, user_id: str) ->
 
 
 def test_homepage_shows_nothing_private(wire: WireClient) -> None:
-    """Phone and e-mail stand in no homepage (security D4, J8)."""
+    """A homepage has no phone and no e-mail (security D4, J8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email)
     for token in (None, account.token):
@@ -108,14 +108,14 @@ def test_homepage_shows_nothing_private(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("token", ["", "not-a-token", None])
 def test_homepage_needs_no_token(wire: WireClient, token: str | None) -> None:
-    """Any token or none will do (wire.md 4)."""
+    """Any token or none is accepted (wire.md 4)."""
     account = wire.account(nickname="n")
     assert user(get(wire, f"homepage?userId={account.id}", token=token))["nickname"] == "n"
 
 
 @by_both
 def test_info(wire: WireClient, host: str) -> None:
-    """The caller's own six fields; avatarId is a string (wire.md 4)."""
+    """The response has the caller's six fields; avatarId is a string (wire.md 4)."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone, nickname="湖畔", coins=55.01)
     found = user(get(wire, "info", host, account.token))
@@ -132,14 +132,14 @@ def test_info(wire: WireClient, host: str) -> None:
 
 
 def test_info_without_a_phone(wire: WireClient) -> None:
-    """What is not bound is an empty string, never null (wire.md 4)."""
+    """An unbound contact is an empty string, never null (wire.md 4)."""
     found = user(get(wire, "info", token=wire.account().token))
     assert (set(found), found["phone"]) == (INFO, "")
 
 
 @by_both
 def test_coin_record(wire: WireClient, host: str) -> None:
-    """The record is the app's, asked for in the address (wire.md 4)."""
+    """The record is the app's, with parameters in the query (wire.md 4)."""
     account = wire.account(coins=12.34)
     reply = whole(get(wire, f"{RECORD}?size=20&page=1", host, account.token))
     data = data_of(reply, "goldCoinRecord", "total")
@@ -167,7 +167,7 @@ def test_coin_record(wire: WireClient, host: str) -> None:
     ],
 )
 def test_bad_query_is_named(wire: WireClient, query: str, field: str) -> None:
-    """A value that is missing or out of range is named (wire.md 2, security I5)."""
+    """A missing or out-of-range value is named (wire.md 2, security I5)."""
     reply = get(wire, RECORD + query, token=wire.account().token)
     assert refused_field(read_answer(reply.status_code, reply.headers, reply.content)) == field
 
@@ -186,7 +186,7 @@ def test_bad_query_is_named(wire: WireClient, query: str, field: str) -> None:
     ],
 )
 def test_surfaces_are_apart(wire: WireClient, method: str, path: str) -> None:
-    """What one surface has, the other has not (wire.md 1.1)."""
+    """Neither surface has the endpoints of the other (wire.md 1.1)."""
     assert wire.request(method, path, token=wire.account().token).status_code == 404
 
 
@@ -207,7 +207,7 @@ INFO_PATH = "/web/v1/user/info"
 
 
 def test_a_homepage(wire: WireClient) -> None:
-    """All that is public, and nothing else."""
+    """It has exactly the public fields."""
     account = wire.account(nickname="湖畔", vipDays=1, medals=["网页勋章"])
     reply = wire.request("GET", f"{HOMEPAGE_PATH}?userId={account.id}").content
     told = json.loads(reply)["data"]["user"]
@@ -224,7 +224,7 @@ def test_a_homepage(wire: WireClient) -> None:
 
 
 def test_days_online_are_counted(wire: WireClient) -> None:
-    """The first request with the token makes the first day (wire.md 5)."""
+    """The first request with the token counts as the first day (wire.md 5)."""
     account = wire.account()
     wire.own_info(account.token)
     told = wire.request("GET", f"{HOMEPAGE_PATH}?userId={account.id}").json()["data"]["user"]
@@ -235,12 +235,12 @@ def test_days_online_are_counted(wire: WireClient) -> None:
     "user_id", ["", "0", "1", "999999999999999", "9" * 64, "abc", "-1", "1e6", "%20", "%E6%B9%96"]
 )
 def test_the_homepage_of_an_unknown_id_is_empty(wire: WireClient, user_id: str) -> None:
-    """An unknown or impossible id is a success all the same (wire.md 4)."""
+    """An unknown or invalid id is a success anyway (wire.md 4)."""
     assert wire.request("GET", f"{HOMEPAGE_PATH}?userId={user_id}").content == NOBODY
 
 
 def test_a_banned_account_is_shown_as_unknown(wire: WireClient) -> None:
-    """Neither its name nor its ban is shown; the code 7100 is get-user's (wire.md 2)."""
+    """Neither its name nor its ban is shown; only get-user returns 7100 (wire.md 2)."""
     account = wire.account(nickname="坏人", banReason="广告")
     assert wire.request("GET", f"{HOMEPAGE_PATH}?userId={account.id}").content == NOBODY
     assert wire.get_user(account.id).code == 7100
@@ -249,14 +249,14 @@ def test_a_banned_account_is_shown_as_unknown(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("query", ["", "?", "?user_id=1", "?userid=1", "?userId=" + "1" * 65])
 def test_a_homepage_needs_an_id(wire: WireClient, query: str) -> None:
-    """One that is missing or too long is named (wire.md 2)."""
+    """A missing or long id is named (wire.md 2)."""
     reply = wire.request("GET", HOMEPAGE_PATH + query)
     answer = read_answer(reply.status_code, reply.headers, reply.content)
     assert refused_field(answer) == "userId"
 
 
 def test_own_info(wire: WireClient) -> None:
-    """The id of the avatar is a text, coins a number without noise."""
+    """The avatar's id is a text, coins are an exact number."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone, nickname="湖畔", coins=55.1)
     golden = (
@@ -270,7 +270,7 @@ def test_own_info(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_own_info_needs_a_session(wire: WireClient) -> None:
-    """The web surface has the same guard, and JSON alone."""
+    """The web surface has the same access rule, and only JSON."""
     for token in (None, "", "0" * 36):
         reply = wire.request("GET", INFO_PATH, token=token)
         assert reply.content == '{"code":-101,"msg":"未登录"}'.encode()
@@ -279,7 +279,7 @@ def test_own_info_needs_a_session(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("host", ["chat-web-go.jwzhd.com", "CHAT-WEB-GO.a:8443"])
 def test_the_host_chooses_the_surface(wire: WireClient, host: str) -> None:
-    """One path, two answers: protobuf in the app, JSON on the web (wire.md 1.1)."""
+    """One path has two responses: protobuf in the app, JSON on the web (wire.md 1.1)."""
     token = wire.account().token
     web = wire.request("GET", "/v1/user/info", token=token, headers={"host": host})
     app = wire.request("GET", "/v1/user/info", token=token, headers={"host": "chat-go.a"})

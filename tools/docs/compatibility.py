@@ -1,4 +1,4 @@
-"""Makes docs/compatibility.md and its Chinese twin from the table of endpoints."""
+"""Make docs/compatibility.md and its Chinese twin from the table of endpoints."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
@@ -54,7 +54,7 @@ Generated from the contract by `make docs`; do not edit.
 
 本页由 `make docs` 根据约定生成，请勿手动修改。
 
-- **来源**：R 公开文档写明；C 从真实客户端的代码读出；D 无人知晓或我们另有选择，由我们决定。
+- **来源**：R 公开文档写明；C 从真实客户端的代码读出；D 无从得知，或有意与之不同，由湖畔自行决定。
 - **权限**：*无* 不需要令牌；*任意令牌* 非空即可，有效的令牌表明谁在询问；*会话* 需要有效会话的
   令牌；*VIP* 同上且会员有效；*会话或已退出* 有效会话或已退出登录的令牌。
 - **web** 由以 `chat-web-go.` 开头的域名或路径前缀 `/web` 选定。

@@ -1,4 +1,4 @@
-"""Describes the JSON messages from their types, for the page on the protocol."""
+"""Describe the JSON messages from their types, for the page on the protocol."""
 
 import inspect
 import re

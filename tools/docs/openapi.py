@@ -1,4 +1,4 @@
-"""Makes docs/openapi.json from the table of endpoints: OpenAPI 3.1, for machines.
+"""Make docs/openapi.json from the table of endpoints: OpenAPI 3.1, for programs.
 
 docs/protocol.md has what schemas cannot express.
 """
@@ -78,7 +78,7 @@ def _schemas(forms: set[Any]) -> Schema:
 
 
 def _number(schema: Schema) -> Schema:
-    """Amounts are numbers on the wire (wire.md 4)."""
+    """Return the schema of a number; amounts are numbers on the wire (wire.md 4)."""
     return {"type": "number"} if schema == _DECIMAL else schema
 
 
@@ -123,7 +123,7 @@ def _request_content(request: type[Struct] | type[Message]) -> Schema:
 
 
 def _response_content(line: Line) -> Schema:
-    """Return a protobuf endpoint responds in JSON to a JSON request, or without a token."""
+    """Return the response content: a protobuf endpoint also has JSON."""
     if not issubclass(line.response, Message):
         success = _success(line.response)
         return {"application/json": {"schema": {"oneOf": [success, _ref("Failure")]}}}

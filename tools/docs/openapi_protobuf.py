@@ -1,4 +1,4 @@
-"""Describes the JSON form of protobuf messages (wire.md 1.3), for the document for machines."""
+"""Describe the JSON form of protobuf messages (wire.md 1.3), for the OpenAPI document."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Makes docs/protocol.md from the errors, the `.proto` and the JSON messages."""
+"""Make docs/protocol.md from the errors, the `.proto` and the JSON messages."""
 
 import inspect
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from hupan.errors import APP_ERRORS, AppError
 from tools.docs.forms import describe_message, with_nested_messages
 
 PROTO = Path(__file__).parents[2] / "proto" / "hupan.proto"
-"""Its comments are in no module, so this page is made in a checkout."""
+"""Its comments are in no module, so this page is generated in a checkout."""
 
 _HEAD = """\
 # The protocol

@@ -1,7 +1,7 @@
 """Requirements without a test and the reasons, for docs/security.md.
 
 The wording of each requirement is in docs/wire-rules.md. The tests that cover it cite it in their
-docstrings, such as `(security C3)` or `(T6, R14 c)`. This file contains only what no test can say.
+docstrings, such as `(security C3)` or `(T6, R14 c)`. This file has what no test can express.
 """
 
 # What must have a test or one of the reasons below: the core, and the faults to survive.

@@ -1,8 +1,8 @@
 """Both pages on security, from the tests.
 
-A test shows a requirement when its docstring cites it in brackets, as `(security C3)`, `(T6, R14
+A test covers a requirement if its docstring cites it in brackets, as `(security C3)`, `(T6, R14
 c)` or `(wire.md 5, security C1-C3)`. A file's docstring counts for the file; so does that of a
-program of `make soak`, which is no test of pytest's.
+program of `make soak`, which is no pytest test.
 """
 
 import ast
@@ -60,7 +60,7 @@ class Edition:
     """The page in one language.
 
     Attributes:
-        titles: of the requirements, by id; an empty table leaves those of docs/wire-rules.md.
+        titles: of the requirements, by id; an empty table means those of docs/wire-rules.md.
         later, not_here, remarks: as in requirements.py.
         states: tested; applies later; does not apply; tests are awaited.
         has_names: whether tests are named, or only their files.
@@ -123,14 +123,14 @@ def chinese_page() -> str:
 
 
 def requirements(root: Path) -> dict[str, str]:
-    """Each requirement's id and short wording, in the order of the page."""
+    """Return each requirement's id and short wording, in the order of the page."""
     rows = dict(_ROW.findall((root / "docs/wire-rules.md").read_text("utf-8")))
     return {one: rows[one] for one in sorted(rows, key=_order)}
 
 
 @cache
 def shown(root: Path) -> Tests:
-    """Which tests cite which id."""
+    """Return which tests cite which id."""
     found: Tests = {}
     programs = (root / "tests/soak").glob("*.py")
     for path in sorted({*(root / "tests").rglob("test_*.py"), *programs}):
@@ -144,7 +144,7 @@ def shown(root: Path) -> Tests:
 
 
 def cited(text: str) -> set[str]:
-    """Return the ids that a docstring cites, those between the ends of a range included."""
+    """Return the ids that a docstring cites, including those within a range."""
     plain = re.sub(r"\s+", " ", text)
     found = set()
     for bracket, run in _BRACKETS.findall(plain):
@@ -155,7 +155,7 @@ def cited(text: str) -> set[str]:
 
 
 def state(one: str, tests: Tests, edition: Edition = ENGLISH) -> str:
-    """Return the last cell of a row; "" for what has neither a test nor a reason."""
+    """Return the last cell of a row; "" for a requirement without a test or a reason."""
     tested, later, not_here, awaited = edition.states
     if one in tests:
         remark = edition.remarks.get(one)
@@ -183,7 +183,7 @@ def page(texts: dict[str, str], tests: Tests, soak: str, edition: Edition = ENGL
 
 
 def soak_in_chinese(soak: str) -> str:
-    """Return the figures of docs/soak.md with Chinese words around them."""
+    """Return the figures of docs/soak.md with Chinese text."""
     cells = [row.strip("| ").split(" | ") for row in soak.splitlines() if row.startswith("| ")]
     rows = [
         f"| {' | '.join((*zh.PHASES[phase], *_others_in_chinese(figures)))} |\n"
@@ -200,7 +200,7 @@ def soak_in_chinese(soak: str) -> str:
 
 
 def _others_in_chinese(figures: list[str]) -> list[str]:
-    """Return the cells of one phase: what was no success is named as the load names it."""
+    """Return the cells of one phase; errors are named as in the load."""
     seconds, good, others, *times = figures
     return [seconds, good, "无" if others == "none" else f"`{others}`", *times]
 
@@ -219,7 +219,7 @@ def _cell(path: str, names: list[str], edition: Edition) -> str:
 
 
 def _of_file(source: str) -> Iterator[tuple[str, str]]:
-    """Each id that a file cites, with the test that does, "" for the file itself."""
+    """Yield each id that a file cites, with the citing test, "" for the file itself."""
     tree = ast.parse(source)
     for one in sorted(cited(ast.get_docstring(tree) or "")):
         yield one, ""

@@ -1,4 +1,4 @@
-"""The words of docs/security.zh-CN.md, by the ids of docs/wire-rules.md and of requirements.py."""
+"""The texts of docs/security.zh-CN.md, by the ids of docs/wire-rules.md and of requirements.py."""
 
 # ruff: noqa: E501 - a sentence stays on its line
 

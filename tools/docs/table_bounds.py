@@ -5,8 +5,8 @@ grow. A new table has its bound in the schema, in a comment above it:
 
     -- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes
 
-that is whose rows are bounded together, how many there are (a number or the constant that keeps
-it), which test reaches it (`-` for operators' tables), and what keeps it.
+The fields are: the owner of the rows that are bounded together, the maximum (a number or the
+constant that enforces it), the test that reaches it (`-` for operators' tables), and the mechanism.
 """
 
 import re
@@ -38,7 +38,7 @@ from hupan.store.sqlite import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
 from hupan.store.tables import read_schema_files
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
-"""Whose rows are bounded together; only operators write the rows of `operators`."""
+"""The owner of rows that are bounded together; only operators write the rows of `operators`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ _IN_SCHEMA = re.compile(
 
 
 def bounds_in_schema(sql: str) -> list[TableBound]:
-    """Return the bounds that stand above the tables of a file of the schema."""
+    """Return the bounds in the comments of a file of the schema."""
     return [
         TableBound(table, cast("BoundScope", per), _read_number(rows), kept_by, test.strip("-"))
         for per, rows, test, kept_by, table in _IN_SCHEMA.findall(sql)

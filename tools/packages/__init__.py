@@ -1,1 +1,1 @@
-"""Builds what operators install: `make packages`."""
+"""Build what operators install: `make packages`."""

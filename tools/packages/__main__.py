@@ -1,6 +1,6 @@
 """`make packages`: everything that an operator can install, in dist/.
 
-Names of kinds limit it to these: `make packages ARGS=deb`.
+Arguments select kinds: `make packages ARGS=deb`.
 """
 
 import shutil
@@ -42,7 +42,7 @@ KINDS: Final[dict[str, tuple[Callable[[], None], Sequence[str]]]] = {
 
 
 def main(asked: Sequence[str]) -> str:
-    """Build the kinds that are asked for, or all; return what keeps from it, "" where nothing does.
+    """Build the requested kinds, or all; return the reason if that is impossible, else "".
 
     Nothing is built unless all of it can be.
     """

@@ -1,6 +1,6 @@
-"""The part of Debian that the image stands on: Python, its libraries, certificates, time zones.
+"""The Debian part of the image: Python, its libraries, certificates, time zones.
 
-mmdebstrap fetches, verifies and unpacks the packages; of those, the image takes what a server
+mmdebstrap fetches, verifies and unpacks the packages; the image takes the files that a server
 without shell and package manager needs.
 """
 
@@ -24,11 +24,11 @@ _SOURCES: Final = (
     f"deb {_SECURITY_MIRROR} bookworm-security main",
 )
 _ASKED_FOR: Final = (
-    "libstdc++6",  # compiled libraries of Python packages expect it of every machine
+    "libstdc++6",  # compiled libraries of Python packages expect it on every machine
     *("base-files", "ca-certificates", "media-types", "netbase", "tzdata"),
     *(f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib"),
 )
-# And what these import or link against; not what dpkg, Perl or an interactive Python would.
+# And their dependencies; not those of dpkg, Perl or an interactive Python.
 _NEEDED: Final = (
     *_ASKED_FOR,
     *("libc6", "libcrypt1", "libgcc-s1", f"libpython{PYTHON}-minimal"),
@@ -52,7 +52,7 @@ CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
 
 
 def install_base(root: Path) -> None:
-    """Put it into a folder that does not exist yet: the same packages result in the same bytes.
+    """Install it into a new folder: the same packages give the same bytes.
 
     Raises:
         ValueError: this machine's Python is not that of the image.
@@ -98,7 +98,7 @@ def _take_package(tree: Path, archive: Path, root: Path) -> None:
 
 
 def _files(archive: Path) -> Iterator[str]:
-    """Yield the names of the files in a package, as dpkg-deb lists them."""
+    """Yield the names of the files in a package, from dpkg-deb's list."""
     for line in run("dpkg-deb", "--contents", archive).splitlines():
         kind, name = line[0], line.split(maxsplit=5)[5].removeprefix("./")
         if kind != "d":
@@ -106,13 +106,13 @@ def _files(archive: Path) -> Iterator[str]:
 
 
 def _place(root: Path, name: str) -> Path:
-    """Return where a file goes: what belongs into /lib goes into /usr/lib, as in all of Debian."""
+    """Return the target of a file: /lib becomes /usr/lib, as everywhere in Debian."""
     merged = name.partition("/")[0] in _MERGED_INTO_USR
     return root / "usr" / name if merged else root / name
 
 
 def _note_package(archive: Path, package: str, root: Path) -> None:
-    """Write down name and version where scanners of images look for them."""
+    """Write name and version where image scanners look for them."""
     noted = root / "var/lib/dpkg/status.d" / package
     noted.parent.mkdir(parents=True, exist_ok=True)
     noted.write_text(run("dpkg-deb", "--field", archive), "utf-8")
@@ -131,7 +131,7 @@ def _remove_unneeded(root: Path) -> None:
 
 
 def _join_certificates(root: Path) -> None:
-    """Make the file of all authorities, which a script of the package makes on other machines."""
+    """Make the file of all authorities, as the package's script does on other machines."""
     authorities = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
     joined = root / CERTIFICATES
     joined.parent.mkdir(parents=True, exist_ok=True)

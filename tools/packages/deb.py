@@ -1,4 +1,4 @@
-"""Builds the Debian package: server, libraries, unit, and a file of settings without a setting."""
+"""Build the Debian package: server, libraries, unit, and an empty file of settings."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def control(version: str, architecture: str, kilobytes: int) -> str:
 
 
 def lay_out(root: Path, version: str) -> None:
-    """Make the tree that dpkg-deb packs, but for the server itself."""
+    """Make the tree for dpkg-deb, without the server itself."""
     debian = Path(__file__).parent / "debian"
     for name, text in {
         "etc/hupan/hupan.toml": (debian / "hupan.toml").read_text("utf-8"),

@@ -1,4 +1,4 @@
-"""Builds the OCI image: Debian's Python, the server, and neither shell nor package manager."""
+"""Build the OCI image: Debian's Python, the server, and neither shell nor package manager."""
 
 import json
 import os
@@ -30,7 +30,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "LANG": "C.UTF-8",
     "HOME": VOLUME,
     "container": "oci",  # so that `hupan setup` shows no unit
-    # The only way in is a port that the operator publishes; loopback would be none at all.
+    # The only access is a port that the operator publishes; loopback would be unreachable.
     "HUPAN_HOST": "*",
     "HUPAN_DATA_DIR": f"{VOLUME}/data",
 }
@@ -42,7 +42,7 @@ def lay_out(root: Path) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    # Runtimes mount upon these, which a read-only root must have.
+    # Runtimes mount on these, which a read-only root must have.
     for name in ("dev", "etc/hupan", "proc", "root", "run", "sys", "tmp", VOLUME.lstrip("/")):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
@@ -101,11 +101,11 @@ def _commit(root: Path, folder: Path, archive: Path, version: str) -> None:
     seconds = source_date()
     created = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     buildah = (
-        *("buildah", "--storage-driver", "vfs"),  # needs nothing of the kernel
+        *("buildah", "--storage-driver", "vfs"),  # needs no kernel features
         *("--root", folder / "storage", "--runroot", folder / "run"),
     )
     container = run(*buildah, "from", "scratch").strip()
-    # Files of a folder become root's, those of a tar keep their owner.
+    # Files of a folder would belong to root, those of a tar keep their owner.
     data = folder / "data.tar"
     run("tar", f"--owner={UID}", "--group=0", "-C", root, "-cf", data, VOLUME.lstrip("/"))
     run(*buildah, "add", "--quiet", container, root, "/")
@@ -115,7 +115,7 @@ def _commit(root: Path, folder: Path, archive: Path, version: str) -> None:
         *(*buildah, "commit", "--quiet", "--rm", "--format", "oci", "--timestamp", seconds),
         *(container, f"oci:{folder}/layout:hupan:{version}"),
     )
-    # Uncompressed, as the layer is: buildah compresses to other bytes each time.
+    # Uncompressed, as the layer is: buildah's compression is not reproducible.
     run(
         *("tar", "--sort=name", f"--mtime=@{seconds}", "--owner=0", "--group=0", "--numeric-owner"),
         *("-C", folder / "layout", "-cf", archive, "blobs", "index.json", "oci-layout"),

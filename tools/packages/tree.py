@@ -14,10 +14,10 @@ ROOT: Final = Path(__file__).parents[2]
 HOME: Final = Path("usr/lib/hupan")
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 _UNIT_PROGRAM: Final = "/opt/hupan/.venv/bin/hupan"
-# What libraries ship for developers.
+# Files of libraries for developers.
 _UNNEEDED_FOLDERS: Final = ("apsw/tests",)
 _UNNEEDED_SUFFIXES: Final = frozenset({".c", ".h", ".pxd", ".pyi", ".pyx"})
-# Its parts were tied together by rewriting them, which `strip` may undo.
+# Its parts were linked by rewriting them, which `strip` may undo.
 _NOT_STRIPPED: Final = frozenset({"PIL", "pillow.libs"})
 _SCRIPT: Final = """\
 #!/usr/lib/hupan/bin/python3 -P
@@ -50,7 +50,7 @@ def source_date() -> str:
 
 
 def install_tree(root: Path) -> None:
-    """Install the server below a root: the same checkout results in the same bytes."""
+    """Install the server below a root: the same checkout gives the same bytes."""
     home = root / HOME
     version = python_version()
     packages = home / f"lib/python{version}/site-packages"
@@ -89,7 +89,7 @@ def _install_packages(packages: Path) -> None:
     shutil.rmtree(packages / "bin", ignore_errors=True)
     (packages / "share").rename(packages.parents[2] / "share")  # where sys.prefix has it
     for path in packages.glob("*.dist-info/direct_url.json"):
-        path.unlink()  # the place where the wheel was built
+        path.unlink()  # the path where the wheel was built
     for path in packages.glob("*.dist-info/RECORD"):
         lines = path.read_text("utf-8").splitlines(keepends=True)
         kept = (line for line in lines if "direct_url.json" not in line)
@@ -105,14 +105,14 @@ def _remove_unneeded(packages: Path) -> None:
 
 
 def _strip(packages: Path) -> None:
-    """Take what only a debugger reads out of compiled libraries: a fifth of the whole tree."""
+    """Remove debug data from compiled libraries: a fifth of the whole tree."""
     for path in sorted(packages.rglob("*.so*")):
         if path.relative_to(packages).parts[0] not in _NOT_STRIPPED:
             run("strip", "--strip-debug", path)
 
 
 def compile_folder(folder: Path, root: Path) -> None:
-    """Compile once, checked against nothing: the files belong to root and change with a package."""
+    """Compile once, without later checks: the files belong to root and change with a package."""
     program = (
         "import compileall, py_compile, sys; "
         "sys.exit(not compileall.compile_dir(sys.argv[1], quiet=2, stripdir=sys.argv[2], "

@@ -153,7 +153,7 @@ class _Restore:
         if faults and not options.accept_faults:
             shown = "; ".join(faults[:5])
             raise BackupError(
-                f"备份中的数据不完好（{len(faults)} 处：{shown}）；"
+                f"备份中的数据有误（{len(faults)} 处：{shown}）；"
                 "若没有更好的备份，请加上 --accept-faults",
                 f"the rows of the backup are damaged ({len(faults)} faults: {shown}); without a "
                 "better backup, add --accept-faults",

@@ -32,7 +32,7 @@ app = make_group(
 @app.command(
     "create",
     help=say(
-        "登记一个服务器，并显示其密钥；密钥只显示这一次。",
+        "登记一台服务器，并显示其密钥；密钥只显示这一次。",
         "Register a server and show its secret, which is not shown again.",
     ),
     short_help=say("登记服务器", "Register a server"),
@@ -62,7 +62,7 @@ def list_clients(command: AdminCommand) -> None:
 
 @app.command(
     "revoke",
-    help=say("撤销一个服务器的登记，立即生效。", "Revoke a server, at once."),
+    help=say("撤销一台服务器的登记，立即生效。", "Revoke a server, at once."),
     short_help=say("撤销登记", "Revoke a server"),
 )
 @admin_command

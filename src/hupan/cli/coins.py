@@ -69,7 +69,7 @@ def coins(
             say("--give、--take 只能选一个", "--give and --take exclude each other")
         )
     if (give or take) and not reason:
-        raise typer.BadParameter(say("还须 --reason", "--reason is required"))
+        raise typer.BadParameter(say("请加上 --reason", "--reason is required"))
 
     async def change_or_list(services: AdminServices) -> AdminRow | list[AdminRow]:
         if give is None and take is None:
@@ -93,7 +93,7 @@ def parse_amount(text: str) -> Decimal:
     """Return an exact number of coins.
 
     Raises:
-        typer.BadParameter: it is no number.
+        typer.BadParameter: it is not a number.
     """
     try:
         return Decimal(text)

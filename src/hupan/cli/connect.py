@@ -63,15 +63,15 @@ AuthorityOption: TypeAlias = Annotated[
 
 @app.command(
     help=say(
-        "让客户端内置的域名到达本机的沙盒：写入 hosts 文件，"
+        "将客户端内置的域名指向本机沙盒：写入 hosts 文件，"
         "并让系统、浏览器与 Java 信任本机的证书。"
         "不带选项时只显示将做什么。--undo 逐字节恢复原状。",
-        "Point the host names built into clients at a sandbox on this machine: add lines to the "
-        "hosts file, and make the system, browsers and Java trust a certificate of this machine. "
-        "Without an option, only show what would be done. --undo restores everything byte for "
+        "Point the host names built into clients at a sandbox on this machine: lines in the "
+        "hosts file, and a certificate of this machine that system, browsers and Java trust. "
+        "Without an option it only shows what it would do. --undo puts everything back byte by "
         "byte.",
     ),
-    short_help=say("让客户端到达沙盒", "Point clients at a sandbox"),
+    short_help=say("让客户端连接沙盒", "Point clients at a sandbox"),
 )
 def connect(
     *,
@@ -269,8 +269,8 @@ def _print_steps(places: Places, steps: Sequence[Step]) -> None:
         _print_step(step)
     typer.echo(
         say(
-            "以下运行时自带证书，需由您自己设置：",
-            "these runtimes use their own root certificates; configure them yourself:",
+            "以下运行环境自带根证书，需由您自行设置：",
+            "these runtimes have roots of their own and need to be told by you:",
         )
     )
     for name, value in _variables(places, steps).items():
@@ -278,8 +278,9 @@ def _print_steps(places: Places, steps: Sequence[Step]) -> None:
 
 
 def _print_step(step: Step) -> None:
-    reason = f"  {sanitize_for_terminal(say_text(step.reason))}" if step.reason else ""
+    lines = say_text(step.reason).split("\n") if step.reason else []
+    reason = "\n      ".join(map(sanitize_for_terminal, lines))
     state = pad_cells(_STATES[step.state], _STATE_WIDTH)
     path = sanitize_for_terminal(str(step.path))
     part = pad_cells(_PARTS[step.part], _PART_WIDTH)
-    typer.echo(f"  {state}  {part}  {path}{reason}")
+    typer.echo(f"  {state}  {part}  {path}  {reason}".rstrip())

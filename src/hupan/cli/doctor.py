@@ -14,7 +14,7 @@ from hupan.cli.conformance import CaFileOption
 from hupan.cli.language import say, say_text
 from hupan.cli.output import print_json
 from hupan.cli.run import ConfigOption, JsonOption
-from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target, reach
+from hupan.conformance.target import BadTarget, OutOfTime, Unreachable, Wire, parse_target, reach
 from hupan.doctor.checks import Finding, examine_server
 from hupan.doctor.local import examine_settings
 
@@ -52,7 +52,7 @@ def doctor(
         typer.Option(
             "--report",
             help=say(
-                "输出可附在问题反馈中的报告，不含秘密。",
+                "输出可附在问题反馈中的报告，不含机密。",
                 "Print a report for a bug report; it contains no secrets.",
             ),
         ),
@@ -102,9 +102,13 @@ def _to_json(finding: Finding) -> dict[str, str]:
 
 def _print_finding(finding: Finding) -> None:
     advice = finding.advice
-    detail = f"  {finding.detail}" if finding.detail else ""
+    detail = f"  {finding.detail}" if finding.detail and finding.status == "ok" else ""
+    if finding.detail and finding.status == "skipped":
+        detail = f"  {say_text(OutOfTime().localized)}"
     typer.echo(f"{_MARKS[finding.status]} {finding.id}  {say_text(advice.title)}{detail}")
     if finding.status == "failed":
+        if finding.detail:  # often the words of a library, in English
+            typer.echo(f"    {finding.detail}")
         cause, fix = say_text(advice.cause), say_text(advice.fix)
         typer.echo(say(f"    可能的原因：{cause}", f"    likely cause: {cause}"))
         typer.echo(say(f"    办法：{fix}", f"    what helps: {fix}"))

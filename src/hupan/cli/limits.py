@@ -15,16 +15,16 @@ from hupan.localized import LocalizedText
 
 _LIMIT_COLUMNS = {
     "setting": Column(say("设置", "Setting")),
-    "whoText": Column(say("限制谁", "Who"), wraps=True),
+    "whoText": Column(say("限制对象", "Who"), wraps=True),
     "whatText": Column(say("内容", "What"), wraps=True, wide_only=True),
     "mostText": Column(say("次数", "Maximum")),
     "timeText": Column(say("时间", "Time"), wraps=True),
-    "keptText": Column(say("计数于", "Counted in"), wide_only=True),
+    "keptText": Column(say("计数位置", "Counted in"), wide_only=True),
 }
 _COUNTER_COLUMNS = {
     "target": Column(say("对象", "Target")),
     "name": Column(say("限制", "Limit")),
-    "count": Column(say("已计", "Count")),
+    "count": Column(say("计数", "Count")),
     "most": Column(say("上限", "Maximum")),
     "full": Column(say("已满", "Full"), wide_only=True),
     "device": Column(say("本人设备", "Owner's device"), wide_only=True),

@@ -98,7 +98,7 @@ def setup(
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", help=say("不提问，一律采用默认值。", "Do not ask; use the defaults.")
+            "--yes", help=say("不提问，一律采用默认值。", "Use the defaults without asking.")
         ),
     ] = False,
 ) -> None:
@@ -305,9 +305,9 @@ def _send_test(settings: Settings, channel: Channel, asked: str | None, *, is_as
         return False
     sent = asyncio.run(send_trial_message(settings, channel, address))
     if sent.is_sent:
-        typer.echo(say(f"OK 已交给对方发送到 {sent.to}", f"OK handed over for {sent.to}"))
+        typer.echo(say(f"OK 已提交发送：{sent.to}", f"OK handed over for {sent.to}"))
     else:
-        typer.echo(say(f"未能确认发送到 {sent.to}", f"not confirmed for {sent.to}"), err=True)
+        typer.echo(say(f"无法确认是否已发送到 {sent.to}", f"not confirmed for {sent.to}"), err=True)
     typer.echo(sent.reply, err=not sent.is_sent)
     return bool(sent.is_sent)
 

@@ -109,7 +109,9 @@ def list_products(command: AdminCommand) -> None:
 
 @app.command(
     "stock",
-    help=say("增减商品的库存，或设为某数。", "Add to, take from or set the stock of a product."),
+    help=say(
+        "增减商品的库存，或直接设定。", "Add to the stock of a product, take from it, or set it."
+    ),
     short_help=say("修改库存", "Change the stock"),
 )
 @admin_command
@@ -120,7 +122,7 @@ def stock(
     add: Annotated[
         int | None, _option("增加的件数，负数为减少。", "Pieces to add; negative ones are taken.")
     ] = None,
-    set_to: Annotated[int | None, _option("设为此数。", "Set it to this.", "--set")] = None,
+    set_to: Annotated[int | None, _option("设定的件数。", "Set it to this.", "--set")] = None,
 ) -> None:
     """Change the stock of a product and print it.
 

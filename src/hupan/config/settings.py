@@ -100,7 +100,7 @@ class Settings(UpstreamSettings):
         ("*",), CORS_ORIGINS, "允许跨域请求的来源", "Origins that may send cross-origin requests"
     )
     trusted_proxies: tuple[IPNetwork, ...] = NETWORK(
-        (), NETWORKS, "可信反向代理的网段", "Networks of trusted reverse proxies"
+        (), NETWORKS, "可信代理的网段", "Networks of trusted reverse proxies"
     )
     client_ip_header: str = NETWORK(
         "",
@@ -282,7 +282,7 @@ class Settings(UpstreamSettings):
     )
 
     adverts_shown: bool = ADVERTS.boolean(
-        "客户端是否显示广告；VIP 用户始终不显示",
+        "客户端是否显示广告；会员始终不显示",
         "Whether clients show advertisements; VIP users never see them",
         on=False,
     )

@@ -177,7 +177,7 @@ def _form(fields: Mapping[str, bytes]) -> bytes:
     return body + f"--{_BOUNDARY}--\r\n".encode()
 
 
-@check("heartbeat", "must", "wire.md 8.1", "登录前也应答心跳", "a heartbeat is answered at once")
+@check("heartbeat", "must", "wire.md 8.1", "登录前也响应心跳", "a heartbeat is answered at once")
 def _heartbeat(world: World, probe: Probe) -> None:
     with _socket(world) as socket:
         _send(socket, "heartbeat", {}, "七")

@@ -241,7 +241,7 @@ def _email_login(world: World, probe: Probe) -> None:
     "one-answer",
     "must",
     "wire.md 4 user/email-login",
-    "出错的应答相同",
+    "出错的响应相同",
     "one answer for all that is wrong",
 )
 def _one_answer(world: World, probe: Probe) -> None:
@@ -263,7 +263,7 @@ def _one_answer(world: World, probe: Probe) -> None:
     "forget-unknown",
     "must",
     "wire.md 4 get-email-verification-code",
-    "未知邮箱：应答相同且不发信",
+    "未知邮箱：响应相同且不发信",
     "an unknown address: the same answer, no mail",
 )
 def _forget_unknown(world: World, probe: Probe) -> None:

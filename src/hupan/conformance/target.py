@@ -180,7 +180,7 @@ class Wire:
         except (OSError, http.client.HTTPException) as error:
             reason = localize_reason(error)
             raise Unreachable(
-                f"{self.target.url} 没有以 HTTP 应答：{printable(reason.zh)}",
+                f"{self.target.url} 没有返回 HTTP 响应：{printable(reason.zh)}",
                 f"{self.target.url} does not answer in HTTP: {printable(reason.en)}",
             ) from error
         finally:

@@ -59,7 +59,7 @@ def _wrong_method(world: World, probe: Probe) -> None:
     probe.same("POST info", world.wire.send("POST", "/v1/user/info").status, 404)
 
 
-@check("web-prefix", "must", "wire.md 1.1", "/web 前缀选择 web 接口", "the prefix /web selects web")
+@check("web-prefix", "must", "wire.md 1.1", "/web 前缀对应 Web 接口", "the prefix /web selects web")
 def _web_prefix(world: World, probe: Probe) -> None:
     reply = world.wire.send("GET", "/web/v1/user/homepage?userId=0")
     probe.same("status", reply.status, 200)
@@ -69,7 +69,7 @@ def _web_prefix(world: World, probe: Probe) -> None:
     "web-host",
     "must",
     "wire.md 1.1",
-    "以 chat-web-go. 开头的主机名选择 web 接口",
+    "以 chat-web-go. 开头的主机名对应 Web 接口",
     "a host name that starts with chat-web-go. selects web",
 )
 def _web_host(world: World, probe: Probe) -> None:
@@ -148,7 +148,7 @@ def _unknown_keys(world: World, probe: Probe) -> None:
     probe.code("null", world.post("user/save-user-data", {"city": "湖州", "district": None}, token))
 
 
-@check("answer-types", "must", "wire.md 1.5", "应答的 Content-Type 精确", "exact content types")
+@check("answer-types", "must", "wire.md 1.5", "响应的 Content-Type 正确", "exact content types")
 def _answer_types(world: World, probe: Probe) -> None:
     captcha = world.post("user/captcha").reply.header("content-type")
     probe.same("JSON", captcha, JSON_TYPE)
@@ -272,7 +272,7 @@ def _cors(world: World, probe: Probe) -> None:
     probe.that("methods", {"GET", "POST"} <= set(_list(methods)), "GET and POST", methods)
 
 
-@check("cors-answer", "must", "wire.md 1.9", "跨源应答可读", "an answer can be read across origins")
+@check("cors-answer", "must", "wire.md 1.9", "跨源响应可读", "an answer can be read across origins")
 def _cors_answer(world: World, probe: Probe) -> None:
     reply = world.post("user/captcha", origin="https://client.example").reply
     probe.that("origin", reply.header("access-control-allow-origin"), "an origin", "none")

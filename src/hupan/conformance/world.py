@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Return `data` of JSON; {} if it is no object."""
+        """Return `data` of JSON; {} if it is not an object."""
         data = self.values.get("data")
         return data if isinstance(data, dict) else {}
 

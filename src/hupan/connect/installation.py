@@ -17,7 +17,7 @@ from hupan.localized import LocalizedText
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What came of it.
+    """The result of an installation.
 
     Attributes:
         steps: every place with its state from now on.
@@ -119,8 +119,6 @@ def _explain(
 ) -> LocalizedText:
     if isinstance(error, KeyboardInterrupt):
         return LocalizedText("被中断", "interrupted")
-    if isinstance(error, ToolFailed):  # its own words, in its language
-        return LocalizedText(str(error), str(error))
     return localize_error(error)
 
 

@@ -207,8 +207,7 @@ def find_changes(
         try:
             changes = list(_changes_of(places, step, address))
         except ToolFailed as error:
-            text = LocalizedText(str(error), str(error))
-            skipped.append(Step(step.part, step.path, "skipped", text))
+            skipped.append(Step(step.part, step.path, "skipped", error.localized))
         else:
             yield from changes
 

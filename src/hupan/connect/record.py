@@ -32,8 +32,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     Attributes:
         group: what is changed and undone together: a database's folder, or the file itself.
-        before: the name of its backup; "" where there was no file.
-        after: the name of the copy of our version; "" for what a command of the system made.
+        before: the name of its backup; "" if there was no file.
+        after: the name of the copy of our version; "" if a system command wrote the file.
         folders: those that were made for it.
         is_users: whether it is in the user's home, where root acts as the user.
     """

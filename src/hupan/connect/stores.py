@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes
 
 from hupan.connect.authority import AUTHORITY_NAME, TRUST_STORE_PASSWORD
 from hupan.connect.files import FileContent
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedError
 
 NSS_FILES: Final = ("cert9.db", "key4.db", "pkcs11.txt")
 JAVA_ALIAS: Final = "hupan-sandbox"
@@ -38,8 +40,8 @@ _CHROMIUM = (
 )
 
 
-class ToolFailed(Exception):
-    """A tool of a trust store refused; the text is its own."""
+class ToolFailed(LocalizedError):
+    """A tool of a trust store refused; its own words are on a line of their own in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,10 @@ def change_java(
             # Java opens it without the password.
             count = len(java_certificates(keytool, copy / "before"))
             if len(java_certificates(keytool, store)) != count + 1:
-                raise ToolFailed("keytool: the store cannot be read without its password")
+                raise ToolFailed(
+                    "没有密码就无法读取该信任库",
+                    "keytool: the store cannot be read without its password",
+                )
         return FileContent(store.read_bytes(), before.mode, before.uid, before.gid)
 
 
@@ -262,8 +267,11 @@ def run_tool(command: Sequence[str]) -> str:
     Raises:
         ToolFailed: it refused, or cannot be run.
     """
+    name = Path(command[0]).name
     environment = {
-        name: value for name, value in os.environ.items() if name not in _CHANGED_VARIABLES
+        variable: value
+        for variable, value in os.environ.items()
+        if variable not in _CHANGED_VARIABLES
     }
     try:
         done = subprocess.run(  # noqa: S603 - found by name, with paths as arguments
@@ -275,12 +283,18 @@ def run_tool(command: Sequence[str]) -> str:
             close_fds=False,  # a tool that outlives this process keeps the lock of the record
             env={**environment, "LC_ALL": "C", "PATH": _tool_path()},
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolFailed(f"{Path(command[0]).name}: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolFailed(f"{name} 在 {_SECONDS} 秒内没有结束", f"{name}: {error}") from error
+    except OSError as error:
+        zh = f"无法运行 {name}：{localize_reason(error).zh}"
+        raise ToolFailed(zh, f"{name}: {error}") from error
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         told = (done.stderr.decode("utf-8", "replace") or text).strip().splitlines()
-        raise ToolFailed(f"{Path(command[0]).name}: {told[0][:200] if told else done.returncode}")
+        if not told:
+            zh = f"{name} 失败，退出码为 {done.returncode}"
+            raise ToolFailed(zh, f"{name}: {done.returncode}")
+        raise ToolFailed(f"{name} 失败，输出为：\n{told[0][:200]}", f"{name}: {told[0][:200]}")
     return text
 
 

@@ -38,7 +38,7 @@ from hupan.localized import LocalizedText
 
 @dataclass(slots=True)
 class Undone:
-    """What came of it.
+    """The result of an undo.
 
     Attributes:
         restored: files that are as they were.
@@ -202,7 +202,7 @@ class _Undoing:
         if changed:
             self._note(
                 path,
-                "在安装后被改动过，只去掉了我们的部分",
+                "在安装后被改动过，只去掉了湖畔写入的部分",
                 "was changed since; only what is ours was taken out",
             )
 
@@ -233,7 +233,7 @@ class _Undoing:
                 if _is_known(current, (folder.backup(entry), folder.result(entry))):
                     self._restore(entry, folder.backup(entry))
                 else:
-                    self._note(entry.path, "不是我们安装的，保持不变", "is not ours, and stays")
+                    self._note(entry.path, "不是由湖畔安装，保持不变", "is not ours, and stays")
         system = self.places.system
         if system is None:
             return
@@ -267,7 +267,7 @@ class _Undoing:
             self._strip_system_keystore(path)
         self._note(
             path,
-            "含有安装后新增的证书，只去掉了我们的",
+            "含有安装后新增的证书，只去掉了湖畔的证书",
             "has certificates that came since; only ours was taken out",
         )
 
@@ -326,7 +326,7 @@ def _refuse_holder(folder: Path) -> None:
 
 def _found(name: str, tool: str | None) -> str:
     if tool is None:
-        raise ToolFailed(f"{name}: not found")
+        raise ToolFailed(f"没有 {name}", f"{name}: not found")
     return tool
 
 

@@ -205,7 +205,8 @@ _EMAIL_BODY = """{chinese}
 
 —— {brand}
 {time} UTC
-系统邮件，请勿回复。 Sent automatically; please do not reply.
+系统邮件，请勿回复。
+Sent automatically; please do not reply.
 """
 
 

@@ -225,7 +225,7 @@ def _permitted_names(certificate: x509.Certificate) -> list[str]:
     "tls-1.2",
     ("支持 TLS 1.2", "TLS 1.2 is on"),
     (
-        "前置代理只允许 TLS 1.3，而有的旧客户端没有",
+        "前置代理只允许 TLS 1.3，而有的旧客户端不支持",
         "the proxy allows TLS 1.3 only, which an old client lacks",
     ),
     ("在前置代理启用 TLS 1.2", "turn TLS 1.2 on in the proxy"),
@@ -272,7 +272,7 @@ def _listener(wire: Wire) -> str:
     "host",
     ("前置代理保留 Host", "the proxy keeps Host"),
     (
-        "前置代理改写了 Host，web 与图片域名因此失效",
+        "前置代理改写了 Host，Web 与图片域名因此失效",
         "it rewrites Host, so names of web and pictures fail",
     ),
     ("nginx：proxy_set_header Host $host", "nginx: proxy_set_header Host $host"),
@@ -289,7 +289,7 @@ def _host(wire: Wire) -> str:
     "x-result",
     ("前置代理保留 x-result", "the proxy keeps x-result"),
     (
-        "前置代理删除了应答头，日志与封禁工具看不到结果",
+        "前置代理删除了响应头，日志与封禁工具看不到结果",
         "the proxy drops headers that log and ban tools read",
     ),
     (
@@ -320,7 +320,7 @@ def _token(wire: Wire) -> str:
 
 @_check(
     "error-pages",
-    ("前置代理不替换错误应答", "the proxy leaves errors alone"),
+    ("前置代理不替换错误响应", "the proxy leaves errors alone"),
     ("前置代理用自己的页面替换了 404", "the proxy replaces 404 by a page of its own"),
     ("nginx：proxy_intercept_errors off", "nginx: proxy_intercept_errors off"),
     _OPERATIONS,
@@ -374,7 +374,7 @@ def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, ob
 @_check(
     "cors",
     ("浏览器可跨源访问", "browsers may call it"),
-    ("前置代理自行应答 OPTIONS，或 cors_origins 不含该来源", "the proxy answers OPTIONS itself"),
+    ("前置代理自行响应 OPTIONS，或 cors_origins 不含该来源", "the proxy answers OPTIONS itself"),
     ("让前置代理转发 OPTIONS；检查 cors_origins", "pass OPTIONS on; look at cors_origins"),
     "docs/settings.md",
 )
@@ -442,7 +442,7 @@ def _body_passes(wire: Wire) -> str:
 @_check(
     "body-bound",
     ("过大的请求被拒绝", "bodies that are too large are refused"),
-    ("前置代理改写了 413，或应答的不是湖畔", "the proxy changes 413, or it is not Hupan"),
+    ("前置代理改写了 413，或响应的不是湖畔", "the proxy changes 413, or it is not Hupan"),
     ("不要在前置代理改写状态码", "leave status codes alone in the proxy"),
     _OPERATIONS,
 )
@@ -459,12 +459,12 @@ def _send_body(wire: Wire, size: int) -> int:
 
 @_check(
     "compression",
-    ("未要求则不压缩", "nothing is compressed unasked"),
+    ("客户端未要求时不压缩", "nothing is compressed unasked"),
     (
         "前置代理总是压缩，而有的客户端不会解压",
         "the proxy always compresses; one client cannot inflate",
     ),
-    ("nginx：gzip 只在 Accept-Encoding 要求时", "compress only for Accept-Encoding"),
+    ("只在请求带有 Accept-Encoding 时压缩", "compress only for Accept-Encoding"),
     _OPERATIONS,
 )
 def _compression(wire: Wire) -> str:
@@ -475,8 +475,8 @@ def _compression(wire: Wire) -> str:
 
 @_check(
     "cache",
-    ("前置代理不缓存应答", "the proxy caches nothing"),
-    ("前置代理缓存了带 no-store 的应答", "the proxy caches answers with no-store"),
+    ("前置代理不缓存响应", "the proxy caches nothing"),
+    ("前置代理缓存了带 no-store 的响应", "the proxy caches answers with no-store"),
     ("关闭 /v1 的缓存", "turn its cache off for /v1"),
     _OPERATIONS,
 )

@@ -43,7 +43,7 @@ SURPLUS_SECONDS = 2.0
 """How soon a process closes what is too many because of sockets of other processes."""
 RENEW_SECONDS = 10.0
 ALIVE_MS = 40_000
-"""A process that has not said for so long that it lives has no sockets."""
+"""A process without a sign of life for this long has no sockets."""
 FORGET_MS = 300_000
 """After so long its rows are deleted."""
 RECHECK_SECONDS = 600.0

@@ -201,7 +201,7 @@ class CoinShop:
 
         Raises:
             InvalidField: the name is invalid, or the stock would be out of range.
-            UnknownProduct: there is none with this name.
+            UnknownProduct: no product has this name.
         """
         line = _parse_name(name)
         now = int(self._clock.now())

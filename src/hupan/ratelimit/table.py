@@ -17,7 +17,7 @@ from hupan.rules import DAY_SECONDS, HOUR_SECONDS, CodeShares, NoticeLimits, Sto
 
 MINUTE_SECONDS = 60
 CONSECUTIVE_FAILURES_SECONDS = 90 * DAY_SECONDS
-"""How long wrong codes in a row are remembered without a right one: no count lasts forever."""
+"""How long wrong codes in a row are remembered without a correct one: no count is kept forever."""
 
 LimitSubject: TypeAlias = Literal[
     "target", "numbers", "server", "address", "subnet", "site", "block", "network", "account"

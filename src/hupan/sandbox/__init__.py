@@ -1,1 +1,1 @@
-"""The extra routes of `hupan sandbox`: outbox, accounts, reset, clock (design, section 8)."""
+"""The extra routes of `hupan sandbox`: outbox, accounts, reset, clock."""

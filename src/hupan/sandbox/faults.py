@@ -130,7 +130,7 @@ def _check_rule(rule: FaultRule) -> None:
             f"a response of status {rule.http_status} has no body, so it excludes code",
         )
     if rule.account is not None and not _ACCOUNT_ID.fullmatch(str(rule.account)):
-        raise BadRequest("account 须为账号 ID（数字）", "account must be the id of an account")
+        raise BadRequest("account 须为账号编号（数字）", "account must be the id of an account")
     if rule.path is not None:
         _check_path(rule.path)
         absent = [key for key in effects if key in ("code", "httpStatus", "trickle")]

@@ -70,12 +70,12 @@ class Field:
 
 @dataclass(slots=True)
 class Decoded:
-    """A body that was taken apart.
+    """A decoded body.
 
     Attributes:
-        fields: on top.
+        fields: those of the top level.
         problem: why the rest, or all of it, could not be read.
-        value: of a JSON body that is no object.
+        value: the whole value, if a JSON body is not an object.
     """
 
     fields: list[Field] = field(default_factory=list)
@@ -359,7 +359,7 @@ class _Reader:
         raise _Broken(f"第 {self.at} 字节处的数字过长", f"a number is too long at byte {self.at}")
 
     def take(self, size: int, number: int) -> bytes:
-        """Return the next bytes, which belong to the field of a number."""
+        """Return the next bytes; an error names the field with this number."""
         if size > self.end - self.at:
             left = self.end - self.at
             raise _Broken(

@@ -10,7 +10,7 @@ MAX_KNOWN_ACCOUNTS = 1000
 
 
 class KnownAccount(Struct, frozen=True):
-    """What is needed to sign in; "" for what the account has not."""
+    """What is needed to sign in; "" for what the account does not have."""
 
     id: str
     phone: str

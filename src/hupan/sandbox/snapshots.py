@@ -194,8 +194,8 @@ class Snapshots:
     """Saves and restores the whole state of a sandbox.
 
     Attributes:
-        restart_random: is called with what moves the random sources, when nothing draws from them.
-        after_restore: drops what memory holds of the former data.
+        restart_random: runs a function that moves the random sources while nothing draws from them.
+        after_restore: clears the data from before the restore from memory.
     """
 
     folder: SnapshotFolder

@@ -1,1 +1,1 @@
-"""How connections come in."""
+"""Connections: sockets, limits of size and time, worker processes."""

@@ -42,7 +42,7 @@ def check_is_sqlite_file(database: Path) -> None:
 
 
 class StoreLock:
-    """Lock from construction until `release`; the system releases it if the process dies.
+    """Holds a lock until `release`; the system releases it if the process dies.
 
     Raises:
         StoreRefused: another process holds it, or the folder cannot be written.

@@ -67,7 +67,7 @@ class PictureFiles(Protocol):
         ...
 
     async def delete(self, stem: str) -> None:
-        """Delete a picture by its name without extension, and what a crash left of writing it.
+        """Delete a picture by its name without extension, and remains of interrupted writes.
 
         Raises:
             OSError: it could not be deleted.

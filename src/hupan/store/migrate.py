@@ -288,7 +288,7 @@ def read_applied(connection: apsw.Connection) -> dict[int, str]:
 def check_migrations_known(
     applied: dict[int, str], known: list[Migration], path: Path | str
 ) -> None:
-    """Raises StoreRefused where a store holds a migration that is not known, or another one."""
+    """Raise StoreRefused if a store has a migration that is unknown or differs from ours."""
     digests = {migration.number: migration.digest for migration in known}
     for number, digest in applied.items():
         if number not in digests:

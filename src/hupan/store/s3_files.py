@@ -154,7 +154,7 @@ class S3Client:
             )
         except HTTPError as error:
             raise LocalizedOSError(
-                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+                f"存储桶没有响应（{type(error).__name__}）", f"the bucket does not answer: {error}"
             ) from error
 
     def stream(self, response: "BaseHTTPResponse") -> Iterator[bytes]:
@@ -169,7 +169,7 @@ class S3Client:
             yield from response.stream(_STREAMED_BYTES)
         except HTTPError as error:
             raise LocalizedOSError(
-                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+                f"存储桶没有响应（{type(error).__name__}）", f"the bucket does not answer: {error}"
             ) from error
 
     def list_objects(self, prefix: str, max_objects: int) -> Iterator[S3Object]:
@@ -344,6 +344,6 @@ def _listed_time(entry: str) -> int | None:
 def expect_status(response: "BaseHTTPResponse", *statuses: int) -> None:
     if response.status not in statuses:
         raise LocalizedOSError(
-            f"存储桶的应答为 HTTP 状态 {response.status}",
+            f"存储桶返回 HTTP 状态码 {response.status}",
             f"the bucket answered with HTTP status {response.status}",
         )

@@ -26,5 +26,5 @@ REST_FRAMEWORK = {
 }
 REST_KNOX = {"TOKEN_TTL": None}
 ROOT_URLCONF = "views"
-SECRET_KEY = secrets.token_hex()  # nothing that is signed outlives the process
+SECRET_KEY = secrets.token_hex()  # nothing signed outlives the process
 USE_TZ = True

@@ -52,7 +52,7 @@ class Token(SQLAlchemyBaseAccessTokenTableUUID, Table):
     """A session."""
 
 
-# Signing in asks for the lower-case address; without this it reads every account.
+# A sign-in looks up the lower-case address; without this it would scan every account.
 Index("users_by_lower_email", func.lower(User.email))
 
 
@@ -101,7 +101,7 @@ async def strategy(one: Session) -> DatabaseStrategy[User, uuid.UUID, Token]:
 
 
 async def manager(one: Session) -> AsyncIterator[Users]:
-    """Return the user manager."""
+    """Yield the user manager."""
     yield Users(SQLAlchemyUserDatabase(one, User), PASSWORDS)
 
 

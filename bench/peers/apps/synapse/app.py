@@ -23,7 +23,7 @@ from typing import Any
 import bcrypt
 
 SERVER = "bench.invalid"
-BCRYPT_ROUNDS = 12  # Synapse's default; it knows no argon2
+BCRYPT_ROUNDS = 12  # Synapse's default; it does not support argon2
 FREELY = {"per_second": 1_000_000, "burst_count": 1_000_000}
 START_SECONDS = 60
 LOG = {"version": 1, "root": {"level": "CRITICAL"}, "disable_existing_loggers": True}
@@ -110,10 +110,10 @@ def fill(count: int, password: str) -> None:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
     start = command(port)
-    subprocess.run([*start, "--generate-keys"], check=True)  # noqa: S603 - our own words
+    subprocess.run([*start, "--generate-keys"], check=True)  # noqa: S603 - our own arguments
     settings = json.loads(Path("homeserver.yaml").read_text("utf-8"))
     Path("homeserver.yaml").write_text(json.dumps({**settings, "bcrypt_rounds": 4}), "utf-8")
-    server = subprocess.Popen(start)  # noqa: S603 - our own words
+    server = subprocess.Popen(start)  # noqa: S603 - our own arguments
     try:
         await_start(port)
         shared_secret = settings["registration_shared_secret"]
@@ -139,4 +139,4 @@ if __name__ == "__main__":
         fill(int(sys.argv[2]), sys.argv[3])
     else:
         words = command(int(sys.argv[2]))
-        os.execv(words[0], words)  # noqa: S606 - our own words
+        os.execv(words[0], words)  # noqa: S606 - our own arguments

@@ -10,7 +10,7 @@ MAX_BODY_CHARACTERS = 400
 
 
 def describe_requests(sandbox: object) -> str:
-    """Return what clients sent and what was answered, the last at the end."""
+    """Return the requests and responses, the last at the end."""
     if not isinstance(sandbox, Sandbox):
         return ""
     try:
@@ -27,7 +27,7 @@ def describe_requests(sandbox: object) -> str:
 
 
 def describe_entry(entry: JournalEntry) -> list[str]:
-    """Return a line about an entry, and lines about its bodies and what is wrong with them."""
+    """Return a line about an entry, and lines about its bodies and their problems."""
     outcome = entry.result
     if entry.refusal is not None:
         outcome = f"{entry.refusal.code} {entry.refusal.name}: {entry.refusal.message}"

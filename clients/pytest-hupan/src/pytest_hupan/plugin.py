@@ -1,8 +1,8 @@
 """The fixtures `hupan` and `hupan_async`: an empty sandbox for each test.
 
-What clients sent to the sandbox during a test that fails is part of its report.
+The report of a failed test has the requests that the sandbox received.
 
-A run that uses neither imports this file only: slow imports stand where they are needed.
+A run that uses neither imports only this file: slow imports are inside the functions.
 """
 
 from collections.abc import Generator, Iterator
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def hupan_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Where this worker's sandbox is; it starts when it is first asked for."""
+    """Yield the URL of this worker's sandbox; it starts on first use."""
     from pytest_hupan.server import SandboxProcess  # noqa: PLC0415 - see above
 
     with SandboxProcess(pytestconfig.getini("hupan_args")) as process:
@@ -32,17 +32,17 @@ def hupan_url(pytestconfig: pytest.Config) -> Iterator[str]:
 
 @pytest.fixture
 def hupan(hupan_url: str) -> "Iterator[Sandbox]":
-    """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
+    """Yield an empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
     from hupan_client import Sandbox  # noqa: PLC0415 - see above
 
-    with Sandbox(hupan_url) as sandbox:  # of this test alone, which may close it
+    with Sandbox(hupan_url) as sandbox:  # of this test only, which may close it
         sandbox.reset()
         yield sandbox
 
 
 @pytest.fixture
 def hupan_async(hupan: "Sandbox") -> "AsyncSandbox":
-    """The same, with methods that are awaited; it keeps no connection and needs no closing."""
+    """Return the same, with awaitable methods; it keeps no connection and needs no closing."""
     from hupan_client import AsyncSandbox  # noqa: PLC0415 - see above
 
     return AsyncSandbox(hupan.url, keeps_connections=False)
@@ -52,7 +52,7 @@ def hupan_async(hupan: "Sandbox") -> "AsyncSandbox":
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the journal of the sandbox to the report of a test that fails."""
+    """Add the journal of the sandbox to the report of a failed test."""
     report = yield
     fixtures: dict[str, object] = getattr(item, "funcargs", {})
     if report.failed and call.when == "call" and "hupan" in fixtures:

@@ -1,7 +1,7 @@
-"""Runs `hupan` until its standard input ends: `python -m pytest_hupan.process sandbox …`.
+"""Run `hupan` until its standard input ends: `python -m pytest_hupan.process sandbox …`.
 
-The input is a pipe that the test run holds. It ends with the run, however that ends, so no sandbox
-is left behind.
+The input is a pipe of the test run. It ends with the run, however that ends, so no sandbox is left
+behind.
 """
 
 import os

@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"http://[^\s/]+:\d+")
 
 
 class SandboxDidNotStart(Exception):
-    """The sandbox ended or stayed silent; the message has its output."""
+    """The sandbox ended or did not answer; the message has its output."""
 
 
 class SandboxProcess:
@@ -28,7 +28,7 @@ class SandboxProcess:
         arguments: further arguments, such as `--limits`.
 
     Attributes:
-        url: where it is, once it has started.
+        url: its URL, once it has started.
     """
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
@@ -76,7 +76,7 @@ class SandboxProcess:
         self._output.close()
 
     def output(self) -> str:
-        """Return the end of what the process wrote."""
+        """Return the end of the process's output."""
         return Path(self._output.name).read_text("utf-8", "replace")[-_OUTPUT_TAIL:]
 
     def _await_address(self, process: subprocess.Popen[bytes]) -> str:

@@ -72,7 +72,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "如 /v1/user/*；留空为全部",
         "such as /v1/user/*; empty for all",
     ),
-    "fault_account": LocalizedText("账号 ID", "Account id"),
+    "fault_account": LocalizedText("账号编号", "Account id"),
     "fault_account_hint": LocalizedText("留空为全部", "empty for all"),
     "fault_nth": LocalizedText("仅第 N 次", "Only the nth request"),
     "fault_nth_hint": LocalizedText("如 3；留空为每次", "such as 3; empty for each"),
@@ -102,7 +102,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "Adding or removing a rule resets the counts. PUT /sandbox/faults sets the same rules.",
     ),
     "path": LocalizedText("路径", "Path"),
-    "account_id": LocalizedText("账号 ID", "Account id"),
+    "account_id": LocalizedText("账号编号", "Account id"),
     "result": LocalizedText("结果", "Result"),
     "result_all": LocalizedText("全部", "All"),
     "result_ok": LocalizedText("成功", "success"),
@@ -122,8 +122,8 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "clear_requests": LocalizedText("清空记录", "Clear the journal"),
     "kind_request": LocalizedText("请求", "request"),
     "kind_rejected": LocalizedText("未到达接口", "reached no endpoint"),
-    "kind_message": LocalizedText("长连接消息", "socket message"),
-    "kind_closed": LocalizedText("长连接关闭", "socket closed"),
+    "kind_message": LocalizedText("WebSocket 消息", "socket message"),
+    "kind_closed": LocalizedText("WebSocket 关闭", "socket closed"),
     "message_in": LocalizedText("客户端发来", "from the client"),
     "message_out": LocalizedText("发往客户端", "to the client"),
     "no_response": LocalizedText("无响应", "no response"),
@@ -158,7 +158,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "The first matching rule answers. PUT /sandbox/rules can also return arbitrary bytes.",
     ),
     "times_asked": LocalizedText("次数", "Times"),
-    "answered_by_rule": LocalizedText("由规则 {n} 回答", "answered by rule {n}"),
+    "answered_by_rule": LocalizedText("由规则 {n} 答复", "answered by rule {n}"),
     "failed_by_fault": LocalizedText("故障规则 {n}", "fault {n}"),
     "incomplete": LocalizedText("连接提前中断", "the connection ended early"),
     "refused_because": LocalizedText("拒绝原因", "Why it was refused"),
@@ -308,7 +308,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "search_label": LocalizedText("查找账号", "Find accounts"),
     "find": LocalizedText("查找", "Find"),
     "search_by": LocalizedText(
-        "ID，或昵称、手机号、邮箱的开头", "Id, or start of name, phone or e-mail"
+        "编号，或昵称、手机号、邮箱的开头", "Id, or start of name, phone or e-mail"
     ),
     "accounts_empty": LocalizedText("还没有账号", "No account yet"),
     "accounts_empty_next": LocalizedText(

@@ -1,4 +1,4 @@
-"""What is promised of the coins of one account (security J3, R09)."""
+"""The expected behaviour of the coins of one account (security J3, R09)."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins
 
 REFUSED_SECONDS = 7 * 86_400
-"""How long the balance's refusal is the answer to its key."""
+"""How long a refusal for lack of coins is repeated for its key."""
 
 
 class Line(NamedTuple):
-    """A line of the journal as on the wire; amounts in hundredths of a coin."""
+    """An entry of the journal as on the wire; amounts in hundredths of a coin."""
 
     number: int
     typ: int
@@ -20,8 +20,8 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Purse:
-    """A journal, and the first answer to each key."""
+class CoinModel:
+    """A journal, and the first result of each key."""
 
     lines: list[Line] = field(default_factory=list)
     done: dict[str, Line] = field(default_factory=dict)
@@ -29,11 +29,11 @@ class Purse:
 
     @property
     def cents(self) -> int:
-        """What the newest line left."""
+        """Return the balance after the newest entry."""
         return self.lines[-1].after if self.lines else 0
 
     def change(self, key: str, cents: int, typ: int, now: int) -> Line | type[AppError]:
-        """Return the line of a change, the same whenever its key comes; or why there is none."""
+        """Return the entry of a change, the same for the same key; or the refusal."""
         if key in self.done:
             line = self.done[key]
             return line if (line.change, line.typ) == (cents, typ) else CoinKeyReused
@@ -48,7 +48,7 @@ class Purse:
         return line
 
     def forget_refusals(self, now: int) -> None:
-        """Forgets old refusals: their keys are new again."""
+        """Forget old refusals: their keys are new again."""
         for key, (_, refused_at) in list(self.refused.items()):
             if now >= refused_at + REFUSED_SECONDS:
                 del self.refused[key]
