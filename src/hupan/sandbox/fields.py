@@ -87,7 +87,7 @@ class Decoded:
         return plain(self.fields) if self.fields or self.value is None else self.value
 
     def find(self, name: str) -> Field | None:
-        """Return the field on top with a name."""
+        """Return the top-level field with a name."""
         return next((one for one in self.fields if one.name == name), None)
 
 

@@ -338,7 +338,7 @@ class Journal:
         token_account: returns the account that a token would belong to; set once the store is open.
         version: grows with each change, for pages that show what is new.
         start: the position of the first entry that is kept; each has the position after the one
-            before it, also when others are gone.
+            before it, even if others were deleted.
         cleared_at: the position of the first entry after the journal was emptied.
     """
 

@@ -187,7 +187,7 @@ class _EntryList(Response):
         await send({"type": "http.response.body", "body": end, "more_body": False})
 
     def _encode(self, begin: bytes, entry_id: int) -> bytes:
-        """Return an entry as JSON, b"" if it was deleted; nothing else of it outlives this."""
+        """Return an entry as JSON, b"" if it was deleted; keep no reference to it."""
         entry = self._routes.journal.find(entry_id)
         if entry is None:
             return b""

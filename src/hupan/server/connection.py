@@ -170,7 +170,7 @@ def _do_nothing() -> None:
 class RequestStarter:
     """Starts the requests that were read in one tick of the loop, after all bytes were read.
 
-    So what an app reads first is younger than every byte of its request.
+    So the first read of an app is newer than every byte of its request.
     """
 
     def __init__(
