@@ -118,24 +118,26 @@ def test_commands_and_answers_pass(front: WireClient, behind: SocketServer, port
 def test_our_own_commands_stay_here(front: WireClient, behind: SocketServer, port: int) -> None:
     """Login, heartbeat, draft, look-alikes, junk and messages with the token are not relayed."""
     token = front.account().token
-    with SocketClient(port).log_in(token) as client, SocketClient(port).log_in(token) as other:
-        opened, second = behind.next(), behind.next()
-        client.beat()
-        client.send("inputInfo", {"chatId": "c", "input": "x"})
-        assert b"draft_input" in other.receive()
-        for cmd, data in (
-            ("Login", {"token": "other"}),
-            (" heartbeat", {}),
-            (7, {}),
-            ("say", {"token": token.upper()}),
-        ):
-            client.connection.send(json.dumps({"seq": "1", "cmd": cmd, "data": data}))
-        for junk in ("[]", b"{}"):
-            client.connection.send(junk)
-            assert client.receive() == INVALID
-        client.send("say", {"last": True})
-        assert json.loads(opened.text())["data"] == {"last": True}
-        assert second.texts.empty()
+    with SocketClient(port).log_in(token) as client:
+        opened = behind.next()  # each before the next login: sockets may overtake each other
+        with SocketClient(port).log_in(token) as other:
+            second = behind.next()
+            client.beat()
+            client.send("inputInfo", {"chatId": "c", "input": "x"})
+            assert b"draft_input" in other.receive()
+            for cmd, data in (
+                ("Login", {"token": "other"}),
+                (" heartbeat", {}),
+                (7, {}),
+                ("say", {"token": token.upper()}),
+            ):
+                client.connection.send(json.dumps({"seq": "1", "cmd": cmd, "data": data}))
+            for junk in ("[]", b"{}"):
+                client.connection.send(junk)
+                assert client.receive() == INVALID
+            client.send("say", {"last": True})
+            assert json.loads(opened.text())["data"] == {"last": True}
+            assert second.texts.empty()
 
 
 def test_nothing_arrives_without_a_login(
