@@ -57,14 +57,19 @@ def test_each_line_has_its_method(name: str) -> None:
     )
     assert call.is_login == (line.response.__name__ == "LoginToken")
     for client in (Client, AsyncClient):
-        assert name in method_names(client)
+        assert name in method_names(client), (
+            "add the method to _async/client.py of clients/hupan-client, then run make clients"
+        )
 
 
 def test_no_method_is_left_over() -> None:
     """The other methods are those that every client has."""
     functions = inspect.getmembers(calls, inspect.isfunction)
     own = {name for name, one in functions if one.__module__ == calls.__name__}
-    assert {name for name in own if not name.startswith("_")} == set(LINES)
+    assert {name for name in own if not name.startswith("_")} == set(LINES), (
+        "calls.py of clients/hupan-client has one function for each line, with its name; the lines "
+        "of a new area count once it is in AREAS of contract/__init__.py"
+    )
     assert method_names(Client) - set(LINES) == {"close", "socket", "upload_picture"}
     assert method_names(AsyncClient) - set(LINES) == {"aclose", "socket", "upload_picture"}
 
