@@ -3,6 +3,8 @@
 The story: each sign-in on a new device left a row for ever, without a decision that it should.
 """
 
+from pathlib import Path
+
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
 from hupan.store.tables import data_tables, erased_tables, list_tables
 from tests.support.table_growth import GROWN, OTHERWISE
@@ -41,6 +43,13 @@ def test_every_bound_is_reached_by_a_test() -> None:
     tried = GROWN.keys() | OTHERWISE.keys()
     assert tried ^ growing == set(), "name in the `-- bound:` line the test that reaches the bound"
     assert not GROWN.keys() & OTHERWISE.keys()
+
+
+def test_every_bound_names_a_test_that_exists() -> None:
+    """A path that leads nowhere shows nothing (security X5)."""
+    root = Path(__file__).parents[2]
+    missing = {one.table for one in TABLE_BOUNDS if one.test and not (root / one.test).is_file()}
+    assert missing == set(), "name an existing test file in the `-- bound:` line of these tables"
 
 
 def test_a_bound_next_to_its_table_is_read() -> None:
