@@ -92,14 +92,19 @@ async def test_an_account_with_everything(driver: AsyncSandbox, wire: WireClient
     async with driver:
         phone, email = wire.fresh_phone(), wire.fresh_email()
         account = await driver.accounts.create(
-            phone=phone, email=email, nickname="小湖", coins=12.34, vip_days=3, medals=("一", "二")
+            phone=phone,
+            email=email,
+            nickname="小湖",
+            coins=12.34,
+            vip_days=3,
+            medals=("客户端一", "客户端二"),
         )
         client = driver.client(account)
         info = await client.get_own_info()
         assert (info.id, info.name, info.phone, info.email) == (account.id, "小湖", phone, email)
         assert (info.coin, info.is_vip, info.vip_status) == (12.34, 1, messages.VipStatus.ACTIVE)
         medals = await client.list_own_medals()
-        assert [medal.name for medal in medals] == ["一", "二"]
+        assert [medal.name for medal in medals] == ["客户端一", "客户端二"]
         assert (await client.get_user(account.id)).medal == medals
         page = await client.list_coin_record()
         assert page == await client.web_list_coin_record()
@@ -111,7 +116,7 @@ async def test_an_account_with_everything(driver: AsyncSandbox, wire: WireClient
             Decimal("12.34"),
         )
         homepage = await client.web_get_homepage(account.id)
-        assert [medal.name for medal in homepage.medals] == ["一", "二"]
+        assert [medal.name for medal in homepage.medals] == ["客户端一", "客户端二"]
         assert (await client.web_get_homepage("1")).nickname == ""
         await client.set_ignored_modules("phone", ",30,10")
         assert (await client.get_ignored_modules("phone")).ignore == ",30,10"

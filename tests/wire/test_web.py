@@ -62,7 +62,7 @@ def homepage(wire: WireClient, user_id: str, host: str = "") -> dict[str, object
 @by_both
 def test_homepage(wire: WireClient, host: str) -> None:
     """A homepage is readable without a token, with all keys (wire.md 4)."""
-    account = wire.account(nickname="湖畔", vipDays=3, medals=["测试勋章", "二"])
+    account = wire.account(nickname="湖畔", vipDays=3, medals=["测试勋章", "主页勋章"])
     found = homepage(wire, account.id, host)
     assert (found["userId"], found["nickname"], found["isVip"]) == (account.id, "湖畔", 1)
     public = wire.get_user(account.id).pb_data
