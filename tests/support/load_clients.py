@@ -199,7 +199,10 @@ class Client:
 
     def note(self, member: Member) -> None:
         """Write a remark about another account."""
-        friend, name = str(1_000_001 + self._chance.randrange(3)), self._text("r")
+        number, name = self._chance.randrange(3), self._text("r")
+        if str(1_000_001 + number) == member.id:  # a remark about the own account is refused
+            number = (number + 1) % 3
+        friend = str(1_000_001 + number)
         with self.journal.write({("remark", f"{member.id}/{friend}"): name}) as outcome:
             body = {"friendId": friend, "name": name, "phone": "", "others": ""}
             self._done("note", outcome, self._post("user/save-user-remarks", body, member))
