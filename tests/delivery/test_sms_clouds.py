@@ -328,7 +328,7 @@ def test_a_test_message(provider: str) -> None:
         )
     words = {"aliyun": "200 OK OK", "tencent": "200 Ok send success"}[provider]
     assert told.exit_code == 0, told.output
-    assert told.output.endswith(f"138****8000\n{words}\n")
+    assert told.output.endswith(f"：138****8000\n{words}\n")
     assert "000000" in str(template_in(cloud.seen[0]))
 
 
