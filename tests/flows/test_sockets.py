@@ -21,7 +21,7 @@ from tests.support.replicas import Pair, server_on
 from tests.support.servers import Server
 from tests.support.sockets import SocketClient
 from tests.support.stores import STORES
-from tests.support.two_workers import third_process
+from tests.support.two_workers import third_process, worker_pids
 from tests.support.world import World
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,6 @@ ENDED, GOING_AWAY, ABNORMAL = 4001, 1001, 1006
 WORKERS = 4
 SOCKETS = 10
 START_SECONDS = 60.0
-MOST_TRIES = 200
 
 
 @pytest.fixture
@@ -49,13 +48,6 @@ def server(folder: Path) -> Iterator[Server]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         yield running
-
-
-def children(server: Server) -> list[int]:
-    """Return the process ids of the workers."""
-    listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed.split()}
-    return [one for one, command in commands.items() if b"spawn_main" in command]
 
 
 async def signed_in(world: World, sockets: int) -> tuple[str, list[str]]:
@@ -95,7 +87,7 @@ async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, SOCKETS)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
-        os.kill(children(server)[0], signal.SIGKILL)
+        os.kill(worker_pids(server)[0], signal.SIGKILL)
         left = []
         for socket in sockets:
             try:

@@ -1,5 +1,7 @@
 """A server of two worker processes, and clients connected to a chosen one."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +14,6 @@ from tests.support.client import WireClient
 from tests.support.servers import Server
 from tests.support.world import World, open_world
 
-MOST_CONNECTIONS = 200
 REQUESTS_OF_A_PROCESS = 2**36
 
 
@@ -44,16 +45,30 @@ def process_of(client: WireClient) -> int:
     return client.post("user/medal").request_id // REQUESTS_OF_A_PROCESS
 
 
+def worker_pids(server: Server) -> list[int]:
+    """Return the process ids of a server's workers (Linux)."""
+    pid = server.process.pid
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed.split()}
+    return [one for one, command in commands.items() if b"spawn_main" in command]
+
+
 @contextmanager
 def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
-    """Yield two clients, each with a kept-alive connection to a different process."""
+    """Yield two clients, each with a kept-alive connection to a different process.
+
+    While a client connects, one of the two processes stands still: a busy machine may otherwise
+    give every connection to the same one.
+    """
     with ExitStack() as stack:
         found: dict[int, WireClient] = {}
-        for _ in range(MOST_CONNECTIONS):
+        for pid in worker_pids(server):
             client = stack.enter_context(WireClient(server, kept=1))
-            found.setdefault(process_of(client), client)
-            if len(found) == 2:
-                break
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                found[process_of(client)] = client
+            finally:
+                os.kill(pid, signal.SIGCONT)
         first, second = found.values()
         yield first, second
         assert {process_of(first), process_of(second)} == set(found)
