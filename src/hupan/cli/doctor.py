@@ -112,7 +112,8 @@ def _print_finding(finding: Finding) -> None:
         cause, fix = say_text(advice.cause), say_text(advice.fix)
         typer.echo(say(f"    可能的原因：{cause}", f"    likely cause: {cause}"))
         typer.echo(say(f"    办法：{fix}", f"    what helps: {fix}"))
-        typer.echo(say(f"    详见 {advice.page}", f"    see {advice.page}"))
+        chinese_page = advice.page.removesuffix(".md") + ".zh-CN.md"
+        typer.echo(say(f"    详见 {chinese_page}", f"    see {advice.page}"))
 
 
 def _print_report(findings: Sequence[Finding]) -> None:
