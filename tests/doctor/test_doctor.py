@@ -290,5 +290,5 @@ def test_foreign_words_have_their_own_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     printed = CliRunner().invoke(app, ["--lang", "zh", "doctor", url]).output.splitlines()
     place = next(index for index, line in enumerate(printed) if " listener  " in line)
-    assert printed[place].endswith("有湖畔在监听")
+    assert printed[place].endswith("湖畔正在监听")
     assert printed[place + 1].startswith("    ")
