@@ -113,7 +113,7 @@ def test_a_second_server_is_refused(folder: Path) -> None:
     """The second of two servers on one file says why and ends at once (security R14)."""
     with (
         Server("serve", "--data-dir", str(folder)),
-        pytest.raises(RuntimeError, match="另一个 Hupan 正在使用该数据库"),
+        pytest.raises(RuntimeError, match="另一个湖畔进程正在使用该数据库"),
     ):
         Server("serve", "--data-dir", str(folder)).start()
 

@@ -39,9 +39,9 @@ _ADVICE: Final = {
         "docs/operations.md",
     ),
     "client-address": Advice(
-        LocalizedText("前置代理传来客户端地址", "the proxy passes the client's address on"),
+        LocalizedText("前置代理传递客户端 IP", "the proxy passes the client's address on"),
         LocalizedText(
-            "未设置 trusted_proxies，所有客户端看起来是同一个地址",
+            "未设置 trusted_proxies，所有客户端看上去是同一个 IP",
             "trusted_proxies is not set, so all clients look like one",
         ),
         LocalizedText(

@@ -190,7 +190,7 @@ class BucketPlace:
             file.write(piece)
             if file.tell() > MAX_OBJECT_BYTES:
                 raise LocalizedOSError(
-                    "存储桶返回的内容超过它能存下的备份",
+                    "存储桶返回的内容大于备份的上限",
                     "the bucket returns more than a backup that it could have stored",
                 )
 

@@ -207,7 +207,7 @@ class LocalPictureFiles:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
         if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
-            raise LocalizedOSError(f"{name} 变短了", f"{name} has become shorter")
+            raise LocalizedOSError(f"{name} 被截短了", f"{name} has become shorter")
         return chunk
 
     def _open(self, name: str) -> BinaryIO:

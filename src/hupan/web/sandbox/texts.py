@@ -28,7 +28,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "real_time": LocalizedText("真实时间", "Real time"),
     "clock_advance": LocalizedText("拨快", "Move ahead"),
     "clock_advance_hint": LocalizedText(
-        "这段时间内到期的事会依次发生，全部完成后才返回；时钟不能往回拨。",
+        "其间到期的事会依次发生，全部完成后才返回；时钟不能往回拨。",
         "Everything due in between happens first, in order. The clock never goes back.",
     ),
     "step_minute": LocalizedText("1 分钟", "1 min"),
@@ -50,12 +50,12 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "冻结后时间停住，验证码不会过期，除非手动拨快。",
         "While frozen, no time passes and no code expires until you move the clock.",
     ),
-    "pending": LocalizedText("将要发生的事", "Coming up"),
+    "pending": LocalizedText("即将发生的事", "Coming up"),
     "pending_what": LocalizedText("事件", "What"),
     "pending_when": LocalizedText("时间", "When"),
-    "pending_empty": LocalizedText("没有等待中的事", "Nothing is pending"),
+    "pending_empty": LocalizedText("没有即将发生的事", "Nothing is pending"),
     "pending_empty_next": LocalizedText(
-        "验证码失效、封禁结束、会员到期、注销账号的删除等会列在这里。",
+        "验证码失效、封禁结束、会员到期、已注销账号的数据清除等会列在这里。",
         "Codes that expire, bans and VIP that end and accounts to be erased are listed here.",
     ),
     "pending_go": LocalizedText("拨到此时", "Go to this time"),
@@ -80,7 +80,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "fault_probability_hint": LocalizedText("0 到 1；留空为 1", "0 to 1; empty for 1"),
     "fault_code": LocalizedText("错误码", "Error code"),
     "fault_code_hint": LocalizedText("以接口自身的格式返回", "in the format of the endpoint"),
-    "fault_status": LocalizedText("HTTP 状态", "HTTP status"),
+    "fault_status": LocalizedText("HTTP 状态码", "HTTP status"),
     "fault_delay": LocalizedText("延迟（毫秒）", "Delay (ms)"),
     "fault_reset": LocalizedText("断开连接", "Reset the connection"),
     "fault_reset_no": LocalizedText("不断开", "no"),
@@ -130,13 +130,13 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "took": LocalizedText("{n} 毫秒", "{n} ms"),
     "unserved": LocalizedText("湖畔不提供的路径", "Paths that Hupan does not serve"),
     "unserved_text": LocalizedText(
-        "可以为它们设定答复，或转发到本机的另一个程序。",
+        "可以为它们设定响应，或转发到本机的另一个程序。",
         "Rules answer them, or forward them to another program on this machine.",
     ),
-    "rules_heading": LocalizedText("自定义答复", "Answers for other paths"),
-    "answer_it": LocalizedText("设定答复", "Answer it"),
-    "answer_path": LocalizedText("为 {path} 设定答复", "Answer {path}"),
-    "rule_answer": LocalizedText("答复", "Answer"),
+    "rules_heading": LocalizedText("自定义响应", "Answers for other paths"),
+    "answer_it": LocalizedText("设定响应", "Answer it"),
+    "answer_path": LocalizedText("为 {path} 设定响应", "Answer {path}"),
+    "rule_answer": LocalizedText("响应", "Answer"),
     "rule_forward": LocalizedText("转发到", "Forward to"),
     "rule_forward_hint": LocalizedText(
         "仅限本机，如 http://127.0.0.1:9000", "on this machine only, such as http://127.0.0.1:9000"
@@ -145,12 +145,12 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "rule_method": LocalizedText("方法", "Method"),
     "rule_method_hint": LocalizedText("留空为任意方法", "empty for any"),
     "rule_status_hint": LocalizedText("留空为 200", "empty for 200"),
-    "rule_json": LocalizedText("JSON 答复", "Answer as JSON"),
+    "rule_json": LocalizedText("JSON 响应", "Answer as JSON"),
     "new_rule": LocalizedText("添加规则", "Add a rule"),
     "clear_rules": LocalizedText("全部清除", "Clear all"),
     "rules_empty": LocalizedText("没有规则", "No rules"),
     "rules_empty_next": LocalizedText(
-        "客户端还会访问消息、群聊等路径。加一条规则，让它们得到答复。",
+        "客户端还会访问消息、群聊等路径。加一条规则，让它们得到响应。",
         "Clients ask for messages and groups, too. Add a rule so that they get an answer.",
     ),
     "rules_hint": LocalizedText(
@@ -158,7 +158,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "The first matching rule answers. PUT /sandbox/rules can also return arbitrary bytes.",
     ),
     "times_asked": LocalizedText("次数", "Times"),
-    "answered_by_rule": LocalizedText("由规则 {n} 答复", "answered by rule {n}"),
+    "answered_by_rule": LocalizedText("由规则 {n} 响应", "answered by rule {n}"),
     "failed_by_fault": LocalizedText("故障规则 {n}", "fault {n}"),
     "incomplete": LocalizedText("连接提前中断", "the connection ended early"),
     "refused_because": LocalizedText("拒绝原因", "Why it was refused"),
@@ -288,7 +288,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "reset_done": LocalizedText("沙盒已清空。", "The sandbox is empty again."),
     "reset_everything": LocalizedText("清空沙盒", "Delete everything"),
     "reset_question": LocalizedText(
-        "所有账号、会话、消息、验证码、请求记录、故障和自定义答复都会被删除，"
+        "所有账号、会话、消息、验证码、请求记录、故障和自定义响应都会被删除，"
         "沙盒时间恢复为真实时间。快照会保留。此操作无法撤销。",
         "All accounts, sessions, messages, codes, requests, faults and rules will be deleted, and "
         "the clock returns to the real time. Snapshots are kept. This cannot be undone.",
@@ -345,11 +345,11 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "pack_minimal": LocalizedText("普通账号（minimal）", "An ordinary account (minimal)"),
     "pack_vip": LocalizedText("会员（vip）", "VIP in three states (vip)"),
     "pack_banned": LocalizedText("封禁（banned）", "Banned accounts (banned)"),
-    "pack_coins": LocalizedText("金币明细（coins）", "Coins and their history (coins)"),
-    "pack_discovery": LocalizedText("群与机器人（discovery）", "Groups and bots (discovery)"),
+    "pack_coins": LocalizedText("金币与流水（coins）", "Coins and their history (coins)"),
+    "pack_discovery": LocalizedText("群聊与机器人（discovery）", "Groups and bots (discovery)"),
     "pack_unicode": LocalizedText("各种文字（unicode）", "Names in many scripts (unicode)"),
     "pack_number": LocalizedText("数量", "How many"),
-    "pack_number_hint": LocalizedText("留空即每种一个", "leave empty for one of each kind"),
+    "pack_number_hint": LocalizedText("留空则每种一个", "leave empty for one of each kind"),
     "load": LocalizedText("载入", "Load"),
     "connect_script": LocalizedText("脚本与测试", "Scripts and tests"),
     "connect_script_text": LocalizedText(
