@@ -14,7 +14,6 @@ import contextlib
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -51,9 +50,8 @@ class Fork:
 
     def poll(self) -> int | None:
         """Return the exit status, negative for a signal; None while it runs."""
-        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
-            self.returncode = int(self._told.recv(32))
-            self._told.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -63,11 +61,13 @@ class Fork:
             TimeoutExpired: it still runs.
         """
         if self.returncode is None:
-            select.select([self._told], [], [], timeout)
-        status = self.poll()
-        if status is None:
-            raise subprocess.TimeoutExpired(PROGRAM, timeout or 0)
-        return status
+            self._told.settimeout(timeout)
+            try:
+                self.returncode = int(self._told.recv(32))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(PROGRAM, timeout or 0) from None
+            self._told.close()
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         """Send a signal unless it has ended."""
@@ -82,15 +82,22 @@ class Fork:
 def can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Return whether a fork would be the same as a new process.
 
-    Imports, the interpreter and the C library have read the environment before the fork.
+    Imports, the interpreter and the C library read the environment before the fork, and the system
+    hands on what the forking process had from its parent when it started.
     """
-    ours = dict(os.environ)
-    changed = {
-        name for name in ours.keys() | environment if ours.get(name) != environment.get(name)
-    }
-    return command[0] == PROGRAM and all(
-        name.startswith("HUPAN_") and name not in READ_BY_IMPORTS for name in changed
+    changed = {name for name, _ in os.environ.items() ^ environment.items()}
+    return (
+        command[0] == PROGRAM
+        and all(name.startswith("HUPAN_") and name not in READ_BY_IMPORTS for name in changed)
+        and _inherited() == _forking_process()[1]
     )
+
+
+def _inherited() -> list[str]:
+    """Return what a child of this process has from it (Linux)."""
+    status = Path("/proc/self/status").read_text("utf-8").splitlines()
+    kept = [line for line in status if line.startswith(("Umask", "SigIgn", "Cap", "Cpus_allowed:"))]
+    return [*kept, Path("/proc/self/limits").read_text("ascii")]
 
 
 def fork(command: Sequence[str], environment: Mapping[str, str], folder: Path, output: int) -> Fork:
@@ -99,12 +106,13 @@ def fork(command: Sequence[str], environment: Mapping[str, str], folder: Path, o
     told, teller = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with teller:
         files = [output, teller.fileno()]
-        socket.send_fds(_forking_process(), [json.dumps(request).encode()], files)
+        socket.send_fds(_forking_process()[0], [json.dumps(request).encode()], files)
     return Fork(told)
 
 
 @cache
-def _forking_process() -> socket.socket:
+def _forking_process() -> tuple[socket.socket, list[str]]:
+    """Start the process; return the socket for requests, and what it has from this one."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_REQUEST_BYTES)
     with theirs:
@@ -120,7 +128,7 @@ def _forking_process() -> socket.socket:
         ours.close()
         process.wait(START_SECONDS)
 
-    return ours
+    return ours, _inherited()
 
 
 def serve(requests: socket.socket) -> None:
