@@ -205,7 +205,9 @@ def make_request_metrics(
     ]
     return (
         MetricFamily("hupan_requests_total", "counter", "Requests by class of outcome", results),
-        HistogramFamily("hupan_request_seconds", "From the whole request to its answer", durations),
+        HistogramFamily(
+            "hupan_request_seconds", "From the complete request to its response", durations
+        ),
     )
 
 
@@ -641,7 +643,7 @@ class Application:
             try:
                 await self._server.stop()
             except Exception as error:  # noqa: BLE001 - every part was ended all the same
-                _log.error("the server did not end well", exc_info=error)
+                _log.error("the server did not shut down cleanly", exc_info=error)
                 return {"type": "lifespan.shutdown.failed", "message": "see the log"}
         return {"type": "lifespan.shutdown.complete"}
 

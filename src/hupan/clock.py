@@ -79,7 +79,7 @@ class SteadyClock:
         return self._system_time()
 
     def jump_seconds(self) -> float:
-        """Return how many seconds the machine's clock leapt ahead, 0 if that is no leap."""
+        """Return how many seconds the machine's clock jumped ahead, 0 if it did not jump."""
         ahead = self._system_time() - self.now()
         return ahead if ahead > MAX_JUMP_SECONDS else 0.0
 

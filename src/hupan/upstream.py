@@ -193,7 +193,7 @@ class UpstreamRequest:
                 self._connection.writer.write(data)
                 await self._connection.writer.drain()
         except (OSError, h11.ProtocolError) as error:
-            raise UpstreamError(f"it takes no more of the request: {error}") from error
+            raise UpstreamError(f"it stopped reading the request: {error}") from error
 
     async def _next_event(self) -> h11.Event:
         try:
@@ -206,7 +206,7 @@ class UpstreamRequest:
                 elif isinstance(event, h11.Event):
                     return event
                 else:  # it waits to change the protocol, which was not offered
-                    raise UpstreamError("it answers beyond its answer")
+                    raise UpstreamError("it sends data after its answer")
         except (OSError, h11.ProtocolError) as error:
             raise UpstreamError(f"its answer is not HTTP: {error}") from error
 
@@ -244,7 +244,7 @@ class UpstreamClient:
             UpstreamTimeoutError, UpstreamError: the message server cannot be reached.
         """
         if self._request_count >= self.limits.max_requests:
-            raise UpstreamBusyError("too many requests are with it")
+            raise UpstreamBusyError("too many requests are waiting for it")
         self._request_count += 1
         is_complete = False
         connection = None if fresh else self._take_idle()

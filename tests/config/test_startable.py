@@ -288,8 +288,8 @@ WARNED = [
     ({**SMS, "sms_budget_cents_per_day": "0"}, "sms_budget_cents_per_day is 0"),
     ({"test_profile": "true"}, "test_profile is true"),
     ({"trust_clock": "true"}, "trust_clock is true"),
-    ({"data_dir": "open"}, "other users may write to the folder"),
-    ({"database": "store/hupan.db"}, "other users may read"),
+    ({"data_dir": "open"}, "other users can write to the folder"),
+    ({"database": "store/hupan.db"}, "other users can read"),
 ]
 
 

@@ -186,7 +186,7 @@ def test_requests_without_an_endpoint_are_there(
     chunked = raw_http.head("POST /v1/user/email-login HTTP/1.1", "transfer-encoding: chunked")
     raw_http.exchange(sandbox_server, chunked, b"zz\r\n")
     broken, long, hosts, nonsense, large, message, method = listed(own_wire)
-    assert method["note"] == "this path takes POST"
+    assert method["note"] == "this path requires POST"
     assert (method["status"], method["refusal"]["name"]) == (404, "UnknownEndpoint")
     assert message["request"]["decoded"] == {"text": "hello"}
     assert message["refusal"]["name"] == "NotAnAccountEndpoint"

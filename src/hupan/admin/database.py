@@ -100,7 +100,7 @@ async def create_database(settings: Settings) -> None:
     _ensure_sqlite(settings)
     if settings.database_path.exists() and settings.database_path.stat().st_size:
         path = settings.database_path
-        raise OperationRefused(f"数据库已存在：{path}", f"there is a store already: {path}")
+        raise OperationRefused(f"数据库已存在：{path}", f"the store already exists: {path}")
     try:
         with prepared_sqlite_file(settings.database_path):
             return
@@ -195,7 +195,7 @@ async def copy_database(
         or not target
         or masked_database(source_settings) == masked_database(target_settings)
     ):
-        raise OperationRefused("请给出两个不同的数据库", "name two different stores")
+        raise OperationRefused("请给出两个不同的数据库", "give two different stores")
     on_watch = partial(on_progress, "servers")
     try:
         async with (
@@ -210,7 +210,7 @@ async def copy_database(
     except Conflict as error:
         raise OperationRefused(
             "目标中已有这些行：可能另一个复制正在进行",
-            "the target has these rows already: perhaps another copy is running",
+            "the target already has these rows: perhaps another copy is running",
         ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused.wrap(error) from error

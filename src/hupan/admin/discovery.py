@@ -372,7 +372,8 @@ class DiscoveryAdmin:
         except InvalidField as error:
             raise OperationRefused(
                 "分区须为 1 到 16 个字符，不重复，至多 50 个",
-                "a category has 1 to 16 characters, none is named twice, and there are at most 50",
+                "categories have 1 to 16 characters each, differ from each other, and are at most "
+                "50",
             ) from error
 
     async def import_groups(
@@ -399,7 +400,7 @@ class DiscoveryAdmin:
         except Overtaken as error:
             raise OperationRefused(
                 "另一个导入已开始，本次未生效",
-                "another import began; nothing of this one was kept",
+                "another import has started; nothing of this one was saved",
             ) from error
 
     async def import_bots(self, rows: InputRows, on_read: Callable[[], None]) -> ImportResult:

@@ -327,8 +327,8 @@ def _not_writable(path: Path, error: OSError) -> SetupRefused:
     reason = localize_reason(error)
     return SetupRefused(
         f"无法写入 {path}（{reason.zh}）：请换一个目录，或以能写入它的用户运行",
-        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a "
-        "user who may write there",
+        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a user "
+        "that can write there",
     )
 
 
@@ -339,7 +339,8 @@ def deploy_file(name: str) -> str:
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise SetupRefused(
-        f"安装不完整：缺少 deploy/{name}", f"the installation lacks deploy/{name}: install it again"
+        f"安装不完整：缺少 deploy/{name}",
+        f"deploy/{name} is missing from the installation: install it again",
     )
 
 

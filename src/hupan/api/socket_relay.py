@@ -167,7 +167,7 @@ class SocketRelays:
         now = asyncio.get_running_loop().time()
         if now - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
-            _log.warning("a socket was not handed on: %s", reason)
+            _log.warning("a socket was not forwarded: %s", reason)
 
 
 class SocketRelay(asyncio.BufferedProtocol):

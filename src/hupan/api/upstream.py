@@ -433,7 +433,7 @@ class _Relay:
                     if body is not None:
                         await request.end_body()
         except TimeoutError as error:
-            raise UpstreamTimeoutError("it takes no request") from error
+            raise UpstreamTimeoutError("it does not read the request") from error
         answer = asyncio.create_task(self._hand_back(request, extra_headers))
         feed = asyncio.create_task(self._feed(request, is_sent=body is not None))
         try:
@@ -494,7 +494,7 @@ class _Relay:
                 )
                 await self._stream_answer(request, self._timer)
         except TimeoutError as error:
-            raise UpstreamTimeoutError("it is silent") from error
+            raise UpstreamTimeoutError("it does not answer") from error
 
     async def _stream_answer(self, request: UpstreamRequest, timer: asyncio.Timeout) -> None:
         size, loop = 0, asyncio.get_running_loop()

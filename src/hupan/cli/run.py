@@ -101,7 +101,7 @@ JsonOption: TypeAlias = Annotated[
 WideOption: TypeAlias = Annotated[
     bool, typer.Option("--wide", help=say("显示所有列。", "Show all columns."))
 ]
-WhoArgument: TypeAlias = Annotated[
+AccountArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         help=say("编号、手机号或邮箱。", "Id, phone number or e-mail address."), show_default=False

@@ -123,11 +123,11 @@ def _run_check(world: World, one: Check) -> Outcome:
         reason = LocalizedText(printable(error.localized.zh), printable(error.localized.en))
     except (Malformed, Unreachable, TimeoutError) as error:
         probe.that(
-            "form", holds=False, expected="an answer in the form of the rule", got=str(error)
+            "form", holds=False, expected="a response in the form of the rule", got=str(error)
         )
     except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
         seen = f"{type(error).__name__}: {error}"
-        probe.that("form", holds=False, expected="an answer in the form of the rule", got=seen)
+        probe.that("form", holds=False, expected="a response in the form of the rule", got=seen)
     seconds = time.monotonic() - start
     if probe.problems:
         return Outcome(one, "failed", seconds, tuple(probe.problems))

@@ -104,7 +104,7 @@ def read_baseline(content: bytes) -> dict[str, set[str]]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadBaseline(
             "基线文件不是 hupan conformance --json 的输出",
-            "the baseline is no output of hupan conformance --json",
+            "the baseline is not output of hupan conformance --json",
         ) from error
 
 

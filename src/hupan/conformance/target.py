@@ -175,7 +175,7 @@ class Wire:
             response = connection.getresponse()
             content = response.read(MAX_ANSWER_BYTES)
             if time.monotonic() >= ends_at:
-                raise TimeoutError("the answer did not end in time")
+                raise TimeoutError("the response was not complete in time")
             return Reply(response.status, tuple(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
             reason = localize_reason(error)

@@ -299,7 +299,7 @@ class World:
         if not self.has_sandbox:
             raise CannotCheck(
                 "需要验证码：服务器不是沙盒，请使用 --code-command",
-                "codes are needed, and the server is no sandbox: use --code-command",
+                "codes are needed, but the server is not a sandbox: use --code-command",
             )
         for _ in range(_OUTBOX_LOOKS):
             for entry in self.outbox(channel, to):
@@ -308,7 +308,7 @@ class World:
                     self._used_entries.add(number)
                     return code
             time.sleep(_OUTBOX_SECONDS)
-        raise CannotCheck("沙盒没有收到验证码", "no code came to the sandbox's outbox")
+        raise CannotCheck("沙盒没有收到验证码", "no code arrived in the sandbox's outbox")
 
     def outbox(self, channel: str, to: str) -> list[dict[str, object]]:
         """Return what the sandbox sent to an address, newest first."""
@@ -334,7 +334,7 @@ class World:
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             name = type(error).__name__
             raise CannotCheck(
-                f"--code-command 没有给出验证码：{name}", f"--code-command gave no code: {name}"
+                f"--code-command 没有给出验证码：{name}", f"--code-command printed no code: {name}"
             ) from error
         return done.stdout.decode("utf-8", "replace").strip()
 

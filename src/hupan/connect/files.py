@@ -55,7 +55,7 @@ def read_file(path: Path) -> FileContent | None:
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             raise ConnectRefused(
                 f"{path} 不是普通文件，或超过 32 MiB，未作任何改动",
-                f"{path} is no regular file or larger than 32 MiB; nothing was changed",
+                f"{path} is not a regular file, or is larger than 32 MiB; nothing was changed",
             )
         data = file.read()
     return FileContent(data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)

@@ -95,6 +95,6 @@ def _refuse(number: int, line: bytes, name: str) -> None:
     text = ascii(line.decode("utf-8", "replace").strip()[:200])[1:-1]
     raise ConnectRefused(
         f"hosts 文件第 {number} 行已把 {name} 指向别处：{text}；请先删除或注释该行",
-        f"line {number} of the hosts file already leads {name} elsewhere: {text}; remove that line "
-        "or make it a comment first",
+        f"line {number} of the hosts file already points {name} elsewhere: {text}; remove that "
+        "line or comment it out first",
     )

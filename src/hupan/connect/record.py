@@ -206,7 +206,7 @@ def _lock(descriptor: int) -> None:
             if time.monotonic() > deadline:
                 raise ConnectRefused(
                     "另一个 hupan connect 正在运行，请稍后再试",
-                    "another hupan connect is running; try again when it has ended",
+                    "another hupan connect is running; try again when it has finished",
                 ) from error
             time.sleep(_POLL_SECONDS)
         else:

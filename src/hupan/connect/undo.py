@@ -164,7 +164,9 @@ class _Undoing:
             for entry, before in zip(entries, befores, strict=True):
                 self._restore(entry, before)
         elif None in found:
-            self._note(first.group, "已被删除，不再恢复", "was deleted since, and stays so")
+            self._note(
+                first.group, "已被删除，不再恢复", "has been deleted since, and was not restored"
+            )
         else:
             before = kept[0][0]
             ended = before is None or not before.data or before.data.endswith(b"\n")
@@ -203,7 +205,7 @@ class _Undoing:
             self._note(
                 path,
                 "在安装后被改动过，只去掉了湖畔写入的部分",
-                "was changed since; only what is ours was taken out",
+                "has been changed since; only Hupan's part was removed",
             )
 
     def _stripped(
@@ -233,7 +235,11 @@ class _Undoing:
                 if _is_known(current, (folder.backup(entry), folder.result(entry))):
                     self._restore(entry, folder.backup(entry))
                 else:
-                    self._note(entry.path, "不是由湖畔安装，保持不变", "is not ours, and stays")
+                    self._note(
+                        entry.path,
+                        "不是由湖畔安装，保持不变",
+                        "was not installed by Hupan, and was kept",
+                    )
         system = self.places.system
         if system is None:
             return
@@ -268,7 +274,7 @@ class _Undoing:
         self._note(
             path,
             "含有安装后新增的证书，只去掉了湖畔的证书",
-            "has certificates that came since; only ours was taken out",
+            "has certificates that were added since; only Hupan's was removed",
         )
 
     def _strip_system_keystore(self, path: Path) -> None:

@@ -111,7 +111,7 @@ class GatewayCall:
                 f"the gateway is out of reach ({type(error).__name__})", is_retryable=True
             )
         if not self._mark_sending():
-            return NotSent("no time was left to hand over", is_retryable=True)
+            return NotSent("no time was left to send it", is_retryable=True)
         try:
             return self._send_and_read()
         except failures as error:
@@ -214,7 +214,7 @@ class GatewayTransport:
             await self._slots.acquire()
         except asyncio.CancelledError:
             # The server stops: this one was not sent, and must not count as unknown (R17).
-            raise NotSent("its turn did not come", is_retryable=True) from None
+            raise NotSent("the server stopped before it was sent", is_retryable=True) from None
 
     async def _run(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
         loop = asyncio.get_running_loop()

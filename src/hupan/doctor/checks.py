@@ -149,7 +149,7 @@ def _hosts(_wire: Wire) -> str:
     ("证书可信", "the certificate is trusted"),
     (
         "证书过期、域名不符，或不信任其签发者",
-        "it ended, is for another name, or its issuer is unknown",
+        "it has expired, is for another name, or its issuer is unknown",
     ),
     (
         "换用有效证书，或用 --ca-file 给出签发者",
@@ -183,7 +183,7 @@ def _certificate_names(wire: Wire) -> str:
     ("证书颁发机构只能签发已知域名", "the authority can vouch for the known names alone"),
     (
         "--ca-file 中的机构没有关键的名称约束：拿到其密钥就能冒充任何网站",
-        "one in --ca-file has no critical name constraints: its key can pretend to be any site",
+        "one in --ca-file lacks critical name constraints: its key can impersonate any site",
     ),
     (
         "改用 hupan sandbox --tls 的机构，或签发带 nameConstraints 的机构",
@@ -273,7 +273,7 @@ def _listener(wire: Wire) -> str:
     ("前置代理保留 Host", "the proxy keeps Host"),
     (
         "前置代理改写了 Host，Web 与图片域名因此失效",
-        "it rewrites Host, so names of web and pictures fail",
+        "it rewrites Host, so the names of the web API and of pictures fail",
     ),
     ("nginx：proxy_set_header Host $host", "nginx: proxy_set_header Host $host"),
     _OPERATIONS,
@@ -290,7 +290,7 @@ def _host(wire: Wire) -> str:
     ("前置代理保留 x-result", "the proxy keeps x-result"),
     (
         "前置代理删除了响应头，日志与封禁工具看不到结果",
-        "the proxy drops headers that log and ban tools read",
+        "the proxy drops headers that logs and ban tools read",
     ),
     (
         "不要在前置代理隐藏 x-result 与 x-request-id",
@@ -337,7 +337,7 @@ def _error_pages(wire: Wire) -> str:
     ("前置代理不重发 POST", "the proxy sends no POST twice"),
     (
         "连接中断后前置代理重发了 POST，同一操作会执行两次",
-        "after a broken connection it sends a POST again, which is then carried out twice",
+        "after a broken connection it sends a POST again, which is then executed twice",
     ),
     (
         "nginx：从 proxy_next_upstream 中去掉 non_idempotent",

@@ -231,7 +231,7 @@ class HashProcess:
             raise ConnectionResetError("the process that hashes passwords has ended")
         answer = json.loads(line)
         if answer is None:
-            raise OSError(errno.ENOMEM, "there is no memory to hash a password")
+            raise OSError(errno.ENOMEM, "there is not enough memory to hash a password")
         return answer
 
 

@@ -162,7 +162,7 @@ class Presence:
         try:
             await self._purge(self._process)
         except StoreUnavailable:
-            _log.warning("the sockets of this process stay in the store until they are forgotten")
+            _log.warning("the sockets of this process stay in the store until they expire")
 
     async def log_in(
         self,
@@ -373,7 +373,7 @@ class Presence:
             if any(row.process not in self._alive_at for row in rows):
                 self._alive_at |= await list_processes(self._database)
         except StoreUnavailable:
-            _log.warning("who is connected is not known exactly")
+            _log.warning("the list of connected clients may be inaccurate")
 
     def _is_alive(self, process: int) -> bool:
         own = self._alive_at.get(self._process, 0)

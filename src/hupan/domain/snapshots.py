@@ -187,9 +187,9 @@ def decode_header(file: bytes) -> SnapshotHeader:
     try:
         header = _decode_header(file.partition(b"\n")[0])
     except _UNREADABLE as error:
-        raise InvalidSnapshot("这不是快照文件", "this is no snapshot") from error
+        raise InvalidSnapshot("这不是快照文件", "this is not a snapshot") from error
     if header.format != _FORMAT:
-        raise InvalidSnapshot("这不是快照文件", "this is no snapshot")
+        raise InvalidSnapshot("这不是快照文件", "this is not a snapshot")
     return header
 
 
@@ -275,14 +275,14 @@ class _SnapshotReader:
         table = self._table
         self._row_count += 1
         if table is None or self._row_count > MAX_ROWS:
-            raise ValueError("a row too many")
+            raise ValueError("too many rows")
         values: list[Value] = [*_decode_row(line)]
         for index, column in enumerate(table.columns[: len(values)]):
             value = values[index]
             if column.type == "BLOB" and isinstance(value, str):
                 values[index] = b64decode(value, validate=True)
         if not is_row_of(table, values):
-            raise ValueError("no row of this table")
+            raise ValueError("not a row of this table")
         self._tables[table.name].append(tuple(values))
 
     def _read_line(self, line: SnapshotLine) -> None:
@@ -293,7 +293,7 @@ class _SnapshotReader:
             self._tables.setdefault(table.name, [])
         elif line.picture:
             if not is_picture_name(line.picture):
-                raise ValueError("no name of a picture")
+                raise ValueError("not the name of a picture")
             piece = b64decode(line.piece, validate=True)
             self._pictures.setdefault(line.picture, bytearray()).extend(piece)
         elif line.message:
@@ -368,7 +368,7 @@ class StoreSnapshots:
             )
         except Conflict as error:
             raise InvalidSnapshot(
-                "快照中的数据自相矛盾", "the data in the snapshot contradicts itself"
+                "快照中的数据自相矛盾", "the data in the snapshot is inconsistent"
             ) from error
         await self._put_pictures(snapshot)  # one may have been deleted just before
 

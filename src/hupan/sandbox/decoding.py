@@ -226,7 +226,7 @@ class Explainer:
         if entry.kind == "rejected":
             return LocalizedText(
                 "请求不符合 HTTP 的规定或超过大小限制，没有到达接口",
-                "the request breaks a rule or a limit of HTTP and reached no endpoint",
+                "the request breaks a rule or a limit of HTTP and did not reach an endpoint",
             )
         if entry.kind != "request":
             return _NO_TEXT
@@ -235,12 +235,12 @@ class Explainer:
         surface, path = place
         for method in ("GET", "POST"):
             if (surface, method, path) in self.endpoints:
-                return LocalizedText(f"这个路径要用 {method}", f"this path takes {method}")
+                return LocalizedText(f"这个路径要用 {method}", f"this path requires {method}")
         other = "app" if surface == "web" else "web"
         if (other, entry.method, path) in self.endpoints:
             return LocalizedText(
                 f"这个路径在 {other} 一侧，由 Host 或前缀 /web 决定",
-                f"this path is on the {other} side, which Host or the prefix /web chooses",
+                f"this path belongs to the {other} surface, selected by Host or the prefix /web",
             )
         return _NO_TEXT
 
@@ -299,7 +299,7 @@ def _decode_json_form(body: bytes, request: type[Message]) -> Decoded:
                 ),
             )
         elif not isinstance(one.value, str) and (one.fields is not None or one.value is not None):
-            one.mark, one.note = "wrongType", LocalizedText("须为文本", "must be a text")
+            one.mark, one.note = "wrongType", LocalizedText("须为文本", "must be text")
         one.number = known.get(one.name, 0)
     return decoded
 

@@ -117,7 +117,9 @@ def _check_rule(rule: FaultRule) -> None:
     effects = [key for key in _EFFECTS if not any(_value(rule, key) is no for no in (None, False))]
     if not effects:
         listed = ", ".join(_EFFECTS)
-        raise BadRequest(f"没有规定故障，请给出其一：{listed}", f"no fault; give one of {listed}")
+        raise BadRequest(
+            f"没有规定故障，请给出其一：{listed}", f"it has no fault; give one of {listed}"
+        )
     on_response = [key for key in effects if key in _OF_RESPONSES]
     if rule.reset is not None and on_response:
         raise BadRequest(
@@ -154,12 +156,13 @@ def _check_path(path: str) -> None:
         )
     if "?" in path or "*" in path[:-1]:
         raise BadRequest(
-            "path 不含查询参数，* 只能在末尾", "path has no query, and * stands at its end alone"
+            "path 不含查询参数，* 只能在末尾",
+            "path must not have a query, and * is only allowed at its end",
         )
     if path.startswith(NEVER_FAULTY):
         raise BadRequest(
             f"故障不作用于 {path}：它只作用于客户端的接口",
-            f"faults do not concern {path}, but only what clients call",
+            f"faults do not apply to {path}, only to the paths of clients",
         )
 
 

@@ -154,7 +154,7 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
     return Decoded(_object_fields(value, message), problem)
 
 
-_BAD_NUMBER = LocalizedText("有不可用的数字", "it has a number that cannot be")
+_BAD_NUMBER = LocalizedText("有不可用的数字", "it contains a number that is out of range")
 """One of thousands of digits."""
 
 
@@ -206,9 +206,9 @@ def _object_fields(pairs: _Pairs, message: type[Struct] | None) -> list[Field]:
 
 _LONE_SURROGATE = LocalizedText(
     "文本中有不成对的代理项（如 \\ud800），不是合法的 Unicode",
-    "a text holds half of a surrogate pair, such as \\ud800, which is not Unicode",
+    "a text contains half of a surrogate pair, such as \\ud800, which is not Unicode",
 )
-_REPEATED = LocalizedText("重复出现，以最后一个为准", "it occurs again; the last one counts")
+_REPEATED = LocalizedText("重复出现，以最后一个为准", "it is repeated; the last one counts")
 _UNKNOWN = LocalizedText(
     "接口没有这个字段，已忽略", "the endpoint has no such field; it is ignored"
 )

@@ -469,7 +469,7 @@ class Journal:
         return self.account_of_token(token)
 
     def account_of_token(self, token: str) -> str:
-        """Return the id of the account of a token, "" for a text that is none."""
+        """Return the id of the account of a token, "" for anything else."""
         account = self.token_account(token) if token else None
         return str(account) if account is not None and 0 < account < _MAX_ACCOUNT_ID else ""
 

@@ -97,7 +97,7 @@ async def read_json_body(request: Request, body_type: type[Body]) -> Body:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         reason = localize_reason(error)
         raise BadRequest(
-            f"请求体不符合要求：{reason.zh}", f"the body cannot be taken: {reason.en}"
+            f"请求体不符合要求：{reason.zh}", f"the body is not valid: {reason.en}"
         ) from error
 
 
@@ -474,19 +474,21 @@ _FIELD_RULES: Mapping[str, LocalizedText] = {
         f"中的每一项须为一行不超过 {MAX_NICKNAME_CHARACTERS} 个字符的文本",
         f"must each be one line of at most {MAX_NICKNAME_CHARACTERS} characters",
     ),
-    "password": LocalizedText("过长，或含有不可用的字符", "is too long, or no text"),
+    "password": LocalizedText("过长，或含有不可用的字符", "is too long, or not text"),
     "coins": LocalizedText(
-        "须为不小于 0、最多两位小数的数", "must be a number from 0 on with at most two decimals"
+        "须为不小于 0、最多两位小数的数", "must be a number of at least 0 with at most two decimals"
     ),
     "banReason": LocalizedText(
         f"须为一行不超过 {MAX_BAN_REASON_CHARACTERS} 个字符的文本",
         f"must be one line of at most {MAX_BAN_REASON_CHARACTERS} characters",
     ),
     "invitedBy": LocalizedText(
-        "须为已有账号的邀请码", "must be the invitation code of an account that is there"
+        "须为已有账号的邀请码", "must be the invitation code of an existing account"
     ),
 }
-_OTHER_FIELD = LocalizedText("过长，或含有不可用的字符", "is too long, or has unusable characters")
+_OTHER_FIELD = LocalizedText(
+    "过长，或含有不可用的字符", "is too long, or contains characters that are not allowed"
+)
 
 
 def explain_field(field: str) -> LocalizedText:

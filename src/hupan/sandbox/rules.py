@@ -167,7 +167,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
     if len(answers) > 1:
         raise BadRequest(
             f"{answers[0]} 与 {answers[1]} 只能给出其一",
-            f"give {answers[0]} or {answers[1]}, one of both",
+            f"give either {answers[0]} or {answers[1]}, not both",
         )
     if rule.bytes_base64 is not None:
         _decode_base64(rule.bytes_base64)
@@ -176,7 +176,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
         if rule.status is not None or rule.content_type is not None:
             raise BadRequest(
                 "forward 的状态与类型由目标决定，不能与 status、contentType 同用",
-                "the target of forward decides status and type: give neither of them",
+                "the target of forward determines status and type: omit status and contentType",
             )
     if rule.status in _WITHOUT_BODY and answers:
         raise BadRequest(
@@ -204,7 +204,7 @@ def _check_path(rule: Rule, is_served: IsServed) -> None:
     if "?" in path or "*" in path[:-1]:
         raise BadRequest(
             "path 不含查询参数，* 只能在末尾",
-            "path has no query, and * stands at its end alone",
+            "path must not have a query, and * is only allowed at its end",
         )
     is_own = path.startswith(_OWN_PREFIXES) or path in _OWN_PATHS
     if is_own or is_served(rule.method, path):

@@ -189,7 +189,7 @@ class Lifespan:
         outcome = await self._send("lifespan.shutdown")
         if outcome["type"] == "lifespan.shutdown.complete":
             return True
-        _LOGGER.error("The app did not end well. %s", outcome.get("message", ""))
+        _LOGGER.error("The app did not shut down cleanly. %s", outcome.get("message", ""))
         return False
 
     async def _send(self, message_type: str) -> ASGIMessage:
@@ -518,7 +518,7 @@ async def _drain(accepting: Accepting, state: ServerState, deadline: float) -> N
                 accepting.sockets.abort_all()
             _close_incomplete_requests(cast("set[HttpConnection]", state.connections), loop.time())
     if state.tasks:
-        _LOGGER.warning("%d requests took too long to end and were cut.", len(state.tasks))
+        _LOGGER.warning("%d requests took too long to finish and were aborted.", len(state.tasks))
     for task in tuple(state.tasks):
         task.cancel()
     await asyncio.sleep(0)
@@ -541,7 +541,7 @@ async def _shut_down(lifespan: Lifespan, deadline: float) -> bool:
     try:
         return await asyncio.wait_for(lifespan.shutdown(), left_seconds)
     except TimeoutError:
-        _LOGGER.error("The app took too long to end.")  # noqa: TRY400  # the traceback would say nothing
+        _LOGGER.error("The app took too long to shut down.")  # noqa: TRY400  # the traceback would say nothing
         return False
 
 

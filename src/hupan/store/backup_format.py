@@ -125,7 +125,7 @@ class ArchiveWriter:
         """Write the next bytes of a member."""
         self._left -= len(data)
         if self._left < 0:
-            raise ValueError("a member became longer than it was said to be")
+            raise ValueError("a member is longer than its recorded size")
         self._compress(data)
         if not self._left:
             self._compress(bytes(self._padding))
@@ -237,7 +237,7 @@ class ArchiveReader:
         if self._allowance < 0:
             raise BackupError(
                 "备份解压后过大，不是 Hupan 写入的备份",
-                "the backup expands to far too much: Hupan did not write it",
+                "the backup expands to too much data: Hupan did not write it",
             )
         self._buffer += piece
         return bool(packed)
@@ -346,7 +346,8 @@ def differing_error(tables: Sequence[str]) -> BackupError:
     """Return the error about tables whose rows are not those that were counted."""
     names = ", ".join(sorted(tables)[:_MAX_NAMED_TABLES])
     return BackupError(
-        f"备份的行数或校验和不一致：{names}", f"rows or sums of the backup do not match: {names}"
+        f"备份的行数或校验和不一致：{names}",
+        f"row counts or checksums of the backup do not match: {names}",
     )
 
 

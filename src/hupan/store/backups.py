@@ -285,7 +285,8 @@ def check_restorable(manifest: Manifest) -> list[Migration]:
         or (list_tables(names[-1]) != manifest.tables)
     ):
         raise BackupError(
-            "备份的数据表与本程序的不一致", "the tables of the backup are not those of this program"
+            "备份的数据表与本程序的不一致",
+            "the tables of the backup differ from those of this version",
         )
     return had
 
@@ -408,7 +409,7 @@ async def copy_into(target: Database, source: Reader) -> None:
             if await get_table_totals(tx, table) != await get_table_totals(source, table):
                 raise StoreRefused(
                     f"写入后行数或校验和不一致：{table.name}",
-                    f"rows or sums differ after they were written: {table.name}",
+                    f"row counts or checksums differ after writing: {table.name}",
                 )
 
     await target.run_transaction(change)
@@ -422,7 +423,7 @@ async def ensure_empty(reader: Reader) -> None:
         ):
             raise StoreRefused(
                 f"目标数据库不是空的（{table.name}），不会覆盖；请换一个空数据库",
-                f"the database is not empty ({table.name}) and is not overwritten: name an empty "
+                f"the database is not empty ({table.name}) and is not overwritten: choose an empty "
                 "one",
             )
 
@@ -432,7 +433,7 @@ def _sqlite_error(error: apsw.Error | StoreRefused) -> BackupError:
         return BackupError.wrap(error)
     if isinstance(error, apsw.ConstraintError | apsw.MismatchError):
         return BackupError(
-            "备份中的行不符合数据表的约束", "rows of the backup break a rule of their table"
+            "备份中的行不符合数据表的约束", "rows of the backup violate a constraint of their table"
         )
     text = localize_sqlite_error(error)
     return BackupError(text.zh, text.en)

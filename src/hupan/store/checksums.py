@@ -44,7 +44,7 @@ _MESSAGE_BY_ERROR: dict[type[apsw.Error], LocalizedText] = {
     ),
     apsw.NotADBError: LocalizedText(
         "文件已损坏或不是数据库，请恢复备份",
-        "the file is damaged, or no store: restore a backup",
+        "the file is damaged, or is not a store: restore a backup",
     ),
     apsw.CorruptError: LocalizedText(
         "数据库已损坏，请恢复备份", "the store is damaged: restore a backup"

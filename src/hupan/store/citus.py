@@ -95,8 +95,8 @@ async def distribute_tables(database: Database, on_progress: OnDistributed) -> l
         raise StoreRefused(
             "该数据库没有 citus 扩展：请在协调节点安装 Citus，执行 CREATE EXTENSION citus，"
             "加入工作节点后再运行本命令",
-            "this database has no extension citus: install Citus on the coordinator and run "
-            "CREATE EXTENSION citus, add the workers, then run this again",
+            "this database lacks the extension citus: install Citus on the coordinator, run CREATE "
+            "EXTENSION citus, add the workers, then run this command again",
         )
     can_truncate = await _is_true(database, _HAS_TRUNCATION)
     distributed = []

@@ -424,7 +424,7 @@ async def delete_version_rows(
 async def _get_version(reader: Reader, sql: str) -> int:
     row = await reader.fetch_one(sql)
     if row is None:
-        raise LookupError("the counters of the editions are missing")
+        raise LookupError("the counters of the index versions are missing")
     return int(row[0])
 
 

@@ -87,7 +87,7 @@ def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator
         kept = to_ascii_domain(str(email))
         if (account, kept.lower()) in lost:
             _log.warning(
-                "account %s gave up an e-mail address that another account has in its ASCII form: "
+                "account %s lost an e-mail address that another account has in its ASCII form: see "
                 "hupan account contacts %s",
                 account,
                 account,

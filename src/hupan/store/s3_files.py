@@ -202,7 +202,7 @@ class S3Client:
             page += piece
             if len(page) > _MAX_LIST_BYTES:
                 raise LocalizedOSError(
-                    "存储桶返回的列表过长", "the bucket answers with too long a list"
+                    "存储桶返回的列表过长", "the bucket returned a list that is too long"
                 )
         return page.decode("utf-8", "replace")
 

@@ -21,10 +21,10 @@ from hupan.web.sandbox.requests import about_field
 
 _DONE: Final = ("saved", "restored", "uploaded")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_NO_FILE: Final = LocalizedText("请选择快照文件", "Choose the file of a snapshot")
+_NO_FILE: Final = LocalizedText("请选择快照文件", "Choose a snapshot file")
 _NO_NAME: Final = LocalizedText(
     "文件名中没有可用的字符，请填写名称",
-    "The name of the file has no usable character: type a name",
+    "The file name has no usable characters: enter a name",
 )
 
 
