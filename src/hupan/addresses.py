@@ -108,7 +108,7 @@ class ContactParser:
         Pasted formats are accepted, see `normalize_phone`.
 
         Raises:
-            InvalidField: it is no such number.
+            InvalidField: it is not such a number.
         """
         number = normalize_phone(text)
         if match := _MAINLAND_PHONE.fullmatch(number):
@@ -123,7 +123,7 @@ class ContactParser:
         An international domain is accepted, stored and sent to in its ASCII form, `xn--…`.
 
         Raises:
-            InvalidField: it is no such address.
+            InvalidField: it is not such an address.
         """
         address = text.strip(" ")
         if not _LENIENT_EMAIL.fullmatch(address) or len(address) > MAX_EMAIL_CHARACTERS:

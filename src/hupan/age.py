@@ -47,7 +47,7 @@ class AgeError(LocalizedError):
 
 
 class InvalidKeyError(LocalizedError):
-    """A text is no public key, or no identity."""
+    """A text is not a public key, or not an identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class DecryptingReader(io.RawIOBase):
         opener: decrypts the header, or the file key itself.
 
     Raises:
-        AgeError: it is no such file, or not for this passphrase or key.
+        AgeError: it is not such a file, or not for this passphrase or key.
     """
 
     def __init__(self, source: BinaryIO, opener: Opener | bytes) -> None:

@@ -305,7 +305,7 @@ class SlideRenderer:
         left = int(self._uniform(0, SLIDE_WIDTH_PIXELS - SLIDE_TILE_PIXELS))
         top = int(self._uniform(0, SLIDE_HEIGHT_PIXELS - SLIDE_TILE_PIXELS))
         other = _crop_tile(picture, (left, top)).transpose(Image.Transpose.ROTATE_180)
-        # As light as what was there, but for a little: else the shade alone would show the gap.
+        # Almost as light as what was there: otherwise the shade alone would show the gap.
         missing = ImageStat.Stat(_crop_tile(picture, place).convert("L"), mask).mean[0]
         surplus = missing - ImageStat.Stat(other.convert("L"), mask).mean[0]
         change = surplus + self._uniform(-20, 20)

@@ -116,7 +116,7 @@ class AdjustableClock:
         self.set(self.now() + seconds)
 
     def set(self, unix_seconds: float) -> None:
-        """Continue from a time, or stand there if the clock is frozen."""
+        """Continue from a time, or stop there if the clock is frozen."""
         if self._frozen_at is None:
             self._offset_seconds = unix_seconds - self._source.now()
         else:
@@ -127,7 +127,7 @@ class AdjustableClock:
         self._frozen_at = self.now()
 
     def unfreeze(self) -> None:
-        """Continue from where the clock stands."""
+        """Continue from the clock's current time."""
         now = self.now()
         self._frozen_at = None
         self.set(now)

@@ -213,7 +213,7 @@ def make_client_info(settings: Settings) -> ClientInfo:
 
 
 class UnusableVipPage(LocalizedError, ValueError):
-    """The file of the VIP page is too large, or is no such page."""
+    """The file of the VIP page is too large, or is not such a page."""
 
 
 MAX_VIP_PAGE_BYTES = 256 * 1024
@@ -223,7 +223,7 @@ def load_vip_page(settings: Settings) -> VipPage:
     """Read the file that the settings name; an empty page without one.
 
     Raises:
-        UnusableVipPage: the file is too large, or is no such page.
+        UnusableVipPage: the file is too large, or is not such a page.
         OSError: it cannot be read.
     """
     if not settings.vip_page_file:

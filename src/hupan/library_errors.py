@@ -138,7 +138,7 @@ _COMPARISONS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def localize_decode_error(text: str) -> LocalizedText:
-    """Return what msgspec says of a value or a body, in both languages, with the place of it."""
+    """Return msgspec's message about a value or a body, in both languages, with its place."""
     placed = _PLACE.fullmatch(text)
     if placed is None:
         return _localize_decode_problem(text)

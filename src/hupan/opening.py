@@ -141,7 +141,7 @@ async def read_snapshot(
 
     Raises:
         BackupError: a page is damaged, or the disk failed.
-        StoreRefused: the rows lie on several machines.
+        StoreRefused: the rows are on several machines.
     """
     if not settings.is_postgres:
         try:

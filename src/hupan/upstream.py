@@ -1,7 +1,7 @@
 """An HTTP client of one message server: streams both ways, with bounds (wire.md 8.5).
 
-It connects to the one address of its settings and nowhere else, and follows no redirect. Nothing is
-kept of a body but the piece that is on its way.
+It connects to the one address of its settings and nowhere else, and follows no redirect. Of a body,
+only the piece that is being sent is kept.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class UpstreamTimeoutError(UpstreamError):
 
 
 class UpstreamBusyError(UpstreamError):
-    """As many requests as are allowed are with the message server."""
+    """The maximum number of requests is waiting for the message server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class UpstreamSocketAddress:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamLimits:
-    """Bounds of the requests that are handed on.
+    """Bounds of the requests that are forwarded.
 
     Attributes:
         timeout_seconds: to connect, for each step of a request, and between parts of an answer.
@@ -96,7 +96,7 @@ class UpstreamLimits:
 
 
 class _Connection:
-    """A connection, and what HTTP says about it."""
+    """A connection, and its HTTP state."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -113,7 +113,7 @@ class _Connection:
 
 
 class UpstreamRequest:
-    """One request on its way, and its answer.
+    """One request in progress, and its answer.
 
     The caller sends the head, then all of the body; at any time after the head it may read.
     """
@@ -274,7 +274,7 @@ class UpstreamClient:
                 )
         except TimeoutError as error:
             raise UpstreamTimeoutError("it does not accept the connection") from error
-        except (OSError, ValueError) as error:  # a host name that is none is a ValueError
+        except (OSError, ValueError) as error:  # an invalid host name is a ValueError
             raise UpstreamError(f"it cannot be reached: {error}") from error
         return _Connection(reader, writer)
 

@@ -82,7 +82,7 @@ class BackupSummary:
     Attributes:
         place: where it is.
         size: bytes of the file.
-        manifest: what it says of itself.
+        manifest: what it declares.
         end: what it was found to contain.
     """
 
@@ -203,7 +203,7 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
 
 
 def _remove_leftovers(*folders: Path) -> None:
-    """Remove what backups and trials of upgrades left that were killed at least a day ago."""
+    """Remove the files of backups and upgrade trials that were killed at least a day ago."""
     for folder in folders:
         for pattern in (".backup-*.db*", ".upgrade-*.db*", ".hupan-*.part"):
             for path in folder.glob(pattern):
@@ -268,7 +268,7 @@ async def _write(
 
 
 class Sink(Protocol):
-    """Takes the content of a backup while it is read."""
+    """Receives the content of a backup while it is read."""
 
     def begin(self, manifest: Manifest, secret: bytes) -> None: ...
 
@@ -278,7 +278,7 @@ class Sink(Protocol):
 
 
 class Checker:
-    """Takes nothing: a backup is only checked."""
+    """Discards the content: a backup is only checked."""
 
     def begin(self, manifest: Manifest, secret: bytes) -> None:
         """Do nothing."""
@@ -293,7 +293,7 @@ class Checker:
 async def read_backup(
     file: BinaryIO, opener: Opener | bytes, sink: Sink, place: str
 ) -> BackupSummary:
-    """Read a backup to its end, and hand its content over.
+    """Read a backup to its end, and pass on its content.
 
     Raises:
         AgeError, BackupError: it cannot be decrypted, was cut or altered, or is not complete.

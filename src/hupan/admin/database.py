@@ -38,7 +38,7 @@ from hupan.store.wal import check_wal_intact
 OnCopyProgress = Callable[[str, int, int], None]
 """Is called with a table, its copied rows, and the total of its rows.
 
-`servers` stands for a watch whether servers use a store, in seconds.
+`servers` stands for the seconds spent watching whether servers use a store.
 """
 DISTRIBUTION_TIMEOUT_SECONDS = 7 * DAY_SECONDS
 """One statement moves all rows of a table."""
@@ -171,8 +171,9 @@ async def copy_database(
 ) -> list[str]:
     """Copy a whole store into an empty one, or continue an interrupted copy.
 
-    No server may use either of them meanwhile: a file is locked against servers. None starts on a
-    target, and those that use a PostgreSQL store say so in it, before the copy and at its end.
+    No server may use either store during the copy: a file is locked, no server starts on a target,
+    and a server that uses a PostgreSQL store is recognised by what it writes there, before the copy
+    and at its end.
 
     Args:
         settings: how to connect; their own store is not used unless it is named.
@@ -285,7 +286,7 @@ async def _copy_tables(
         for table in all_tables
         if await get_table_totals(source, table) != await get_table_totals(target, table)
     ]
-    await ensure_no_servers(source)  # a copy of what changes meanwhile is not whole
+    await ensure_no_servers(source)  # a copy of data that changes is not complete
     if not differing:
         await end_copy(target)
     return differing

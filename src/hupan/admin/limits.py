@@ -93,7 +93,7 @@ _UNITS = (
 def limit_rows(settings: Settings) -> list[AdminRow]:
     """Return every limit: for programs `setting, name, who, most, seconds, lockSeconds, exact`.
 
-    What people read has names that end in `Text`.
+    Names of values for display end in `Text`.
     """
     return [_limit_row(line, settings) for line in LIMITS]
 

@@ -1,4 +1,4 @@
-"""Restores of backups: into an empty place, whole or not at all, and checked before they count."""
+"""Restores backups into an empty place, completely or not at all, after checking them."""
 
 import os
 import secrets
@@ -107,7 +107,7 @@ async def restore_backup(
 
 
 class _Restore:
-    """Takes the content of a backup: rows into a new file, pictures to where they belong."""
+    """Receives the content of a backup: rows go into a new file, pictures to their place."""
 
     def __init__(self, settings: Settings, staged: Path, pictures: PictureFiles) -> None:
         self._settings = settings

@@ -1,7 +1,6 @@
-"""The first configuration of a server: its questions, its file, and the unit and front that fit.
+"""The first configuration of a server: questions, file, systemd unit and proxy configuration.
 
-Nothing is overwritten: only a file that says no more than the data directory is replaced, as a
-package installs it.
+Nothing is overwritten, except a file that sets only the data directory, as a package installs it.
 """
 
 import grp
@@ -133,7 +132,7 @@ def parse_answer(name: str, raw: str) -> object:
 
 
 def drop_incomplete_senders(answers: dict[str, object]) -> list[str]:
-    """Put a channel back on the console where a needed answer is missing; return these channels."""
+    """Reset a channel to the console if a required answer is missing; return these channels."""
     incomplete = {
         question.channel
         for question in QUESTIONS

@@ -421,7 +421,7 @@ _DECODERS: dict[type, Callable[[Codec, RequestContext, bytes], Any]] = {
     IgnoredBody: _ignore_body,
     AddressedHost: _read_host,
 }
-"""How a request is read that is no decoded body."""
+"""How a request without a decoded body is read."""
 
 
 _COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
@@ -464,7 +464,7 @@ _HTTP_STATUSES: Mapping[type[AppError], int] = {
     UpstreamOverloaded: 503,
     UpstreamTimedOut: 504,
 }
-"""Of what ends a request that is handed on; all else is 200 (wire.md 1.5)."""
+"""Statuses of failed forwarded requests; everything else is 200 (wire.md 1.5)."""
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -490,7 +490,7 @@ class Dispatcher:
     Attributes:
         unrouted: the counters of requests without an endpoint.
         outside: those of requests for messages, groups and the like (wire.md 8.2).
-        upstream: hands requests on to a message server, None without one (wire.md 8.5).
+        upstream: forwards requests to a message server, None without one (wire.md 8.5).
     """
 
     def __init__(

@@ -211,7 +211,7 @@ class MediaApp:
             answer = {"error": failure.message(english=english), "code": failure.code}
         if answer is not None:
             await self._send_json(status, answer, result, request_id, header_map, send)
-        if target.part != "picture":  # a page of people fetches hundreds
+        if target.part != "picture":  # a page with many users fetches hundreds
             self._log.record(request_id, f"{MEDIA_PATH}{target.part}", result, code)
         self.metrics[target.part].increment(result)
         return True

@@ -217,7 +217,7 @@ def _read_last_id(headers: Headers) -> int:
     """Return the id of the last event that the client has, 0 for none.
 
     Raises:
-        UnreadableBody: it is no id of this stream.
+        UnreadableBody: it is not an id of this stream.
     """
     values = [value for name, value in headers if name == b"last-event-id" and value]
     if not values:

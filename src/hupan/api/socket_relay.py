@@ -1,8 +1,8 @@
-"""Hands sockets of clients on to a message server (wire.md 8.5, decision 37).
+"""Forwards sockets of clients to a message server (wire.md 8.5, decision 37).
 
-Logins, heartbeats and drafts stay here. Each client's socket has one at the message
-server, which is opened with the signed headers of a request. Both sides may be slow or hostile:
-each queue is bounded, and any failure closes both.
+Logins, heartbeats and drafts stay here. Each client's socket has one of its own at the message
+server, opened with the signed headers of a request. Both sides may be slow or hostile: each queue
+is bounded, and any failure closes both.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class SocketRelays:
     Args:
         address: of the message server's socket.
         signer: makes the signed headers.
-        limiter: limits how often callers are handed on.
+        limiter: limits how often sockets of callers are forwarded.
         next_request_id: numbers the relays.
         count: counts what happens.
         max_connecting: how many connect at a time; others wait.
@@ -135,7 +135,7 @@ class SocketRelays:
         self.hold(relay, 0)
 
     def hold(self, relay: "SocketRelay", size: int) -> None:
-        """Note what a relay holds; close those that hold most if all of them hold too much.
+        """Record what a relay holds; close those that hold most if all of them hold too much.
 
         A transport does not say when it has written a little, so the sum is an upper bound, which
         is counted again before a relay is closed for it.
@@ -227,12 +227,12 @@ class SocketRelay(asyncio.BufferedProtocol):
         return self._waiting_bytes + written + message + self._partial_bytes
 
     def give_up(self) -> None:
-        """End both sides, for all relays together hold too much."""
+        """End both sides because all relays together hold too much."""
         self._fail("too much waits for it")
         self.abort()
 
     def resume(self) -> None:
-        """Read again: the client does so, too."""
+        """Resume reading: the client reads again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -275,7 +275,7 @@ class SocketRelay(asyncio.BufferedProtocol):
                 await self._opened
         except TimeoutError:
             self._fail("it does not answer in time")
-        except (OSError, ValueError) as error:  # a host name that is none is a ValueError
+        except (OSError, ValueError) as error:  # an invalid host name is a ValueError
             self._fail(f"it cannot be reached: {type(error).__name__}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -64,7 +64,7 @@ class UploadForm:
         open_spool: opens a file for the upload; blocks.
 
     Raises:
-        UnreadableUpload: the boundary is none.
+        UnreadableUpload: the boundary is not valid.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class UploadForm:
         return self._holder is not None
 
     def give_up(self) -> None:
-        """Have `read` end now, as busy."""
+        """Make `read` end now, as busy."""
         if self._deadline is not None:
             self._is_given_up = True
             self._deadline.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""`hupan doctor`: says why clients do not get along with a server, and what helps."""
+"""`hupan doctor`: reports why clients do not work with a server, and what to do."""
 
 import platform
 import time

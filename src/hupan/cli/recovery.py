@@ -59,9 +59,9 @@ RemoveOption: TypeAlias = Annotated[
 contact_commands = typer.Typer(rich_markup_mode=None)
 """The commands of `hupan account` about changes of contacts."""
 recovery_commands = typer.Typer(rich_markup_mode=None)
-"""Those about contacts, passwords and sessions."""
+"""The commands for contacts, passwords and sessions."""
 deletion_commands = typer.Typer(rich_markup_mode=None)
-"""Those about deletion."""
+"""The commands for deletion."""
 
 
 @contact_commands.command(

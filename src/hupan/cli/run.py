@@ -337,12 +337,12 @@ _EMPTY_CELL = "—"
 
 
 def format_yes_no(*, value: bool) -> str:
-    """Return a flag as people read it."""
+    """Return a flag as text for display."""
     return say("是", "yes") if value else say("否", "no")
 
 
 def _format_row(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """Return the values as people read them: times in the server's zone, a dash for none."""
+    """Return the values as text for display: times in the server's zone, a dash for none."""
     return {key: _format_cell(key, value, zone) for key, value in row.items()} | _format_status(
         row, zone
     )

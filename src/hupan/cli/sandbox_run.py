@@ -60,7 +60,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run a sandbox and the command; exit as the command does."""
+    """Run a sandbox and the command; exit with the command's status."""
     authority = own_authority(folder)
     context = authority.server_context()
     with (
@@ -85,10 +85,10 @@ def _say_refused(name: str) -> None:
 def _sandbox(log: Path | None) -> Iterator[int]:
     """Run a sandbox on a port of the system's choice, and return the port.
 
-    Its log would stand between the lines of the command.
+    Its log would appear between the lines of the command.
 
     Raises:
-        typer.Exit: with 1, when it does not start; what it has said of that is printed.
+        typer.Exit: with 1, when it does not start; its output is printed.
     """
     with _open_log(log) as errors:
         process = _start_sandbox(errors)
@@ -108,7 +108,7 @@ def _sandbox(log: Path | None) -> Iterator[int]:
 
 @contextmanager
 def _open_log(log: Path | None) -> Iterator[int | IO[bytes]]:
-    """Open the file of the log; without one, what the sandbox says is read and dropped."""
+    """Open the file of the log; without one, the sandbox's output is read and dropped."""
     if log is None:
         yield subprocess.PIPE
         return

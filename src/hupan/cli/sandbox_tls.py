@@ -29,7 +29,7 @@ def open_tls_listener(host: str, port: int) -> socket.socket:
 
     Raises:
         typer.BadParameter: the address is not of this machine alone.
-        typer.Exit: with 1, when the port cannot be had; says why and what helps.
+        typer.Exit: with 1, when the port is not available; prints why, and what to do.
     """
     if not is_loopback_address(host):
         raise typer.BadParameter(

@@ -113,7 +113,7 @@ class Supplies:
 
 @dataclass
 class World:
-    """One server under test, with what was made on it so far."""
+    """One server under test, with what was created on it so far."""
 
     wire: Wire
     supplies: Supplies = field(default_factory=Supplies)
@@ -179,7 +179,7 @@ class World:
 
     @cached_property
     def alice(self) -> Account:
-        """An account that stays."""
+        """An account that is kept for the whole run."""
         return self.sign_up()
 
     def sign_up(self) -> Account:

@@ -1,4 +1,4 @@
-"""Files of others: read with owner and mode, and replaced whole, so that a kill tears none."""
+"""Files of other programs: read with owner and mode, and replaced as a whole, even if killed."""
 
 import contextlib
 import errno
@@ -44,7 +44,7 @@ def read_file(path: Path) -> FileContent | None:
     """Return what a file holds; None where there is none.
 
     Raises:
-        ConnectRefused: it is no regular file, or a huge one.
+        ConnectRefused: it is not a regular file, or is too large.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -65,7 +65,7 @@ def write_file(path: Path, content: FileContent) -> None:
     """Replace a file, or write into it where it cannot be replaced.
 
     A file that is mounted by itself, as a container's hosts file, cannot be replaced, nor can one
-    whose folder or owner is out of reach. One with a second name would lose it.
+    whose folder or owner is out of reach. One with a second name (a hard link) would lose it.
     """
     try:
         is_shared = path.stat().st_nlink > 1

@@ -29,7 +29,7 @@ class Installed:
 
 
 def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) -> None:
-    """Refuse to begin what cannot be ended.
+    """Refuse to start an installation that could not be completed.
 
     Args:
         places: what this machine has.

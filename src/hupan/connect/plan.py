@@ -45,7 +45,7 @@ _NO_SYSTEM_STORE = LocalizedText(
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What there is on a machine."""
+    """What exists on a machine."""
 
     user: User
     authority: Authority
@@ -85,7 +85,7 @@ def find_places(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One place that is to lead to the sandbox, or to trust the authority.
+    """One place that must point to the sandbox, or trust the authority.
 
     Attributes:
         state: "skipped" where it cannot be changed, for a reason.
@@ -113,7 +113,7 @@ def survey(places: Places, address: str, parts: Sequence[Part]) -> list[Step]:
     """Return what is to be done, as far as it is known without trying.
 
     Raises:
-        ConnectRefused: the hosts file leads a name elsewhere.
+        ConnectRefused: the hosts file points a name elsewhere.
     """
     trusted = _certificate_bytes(places)
     steps = {

@@ -76,7 +76,7 @@ class RecordFolder:
         """Make the folder and keep other processes out.
 
         Raises:
-            ConnectRefused: it belongs to another user, or another process is at it.
+            ConnectRefused: it belongs to another user, or another process uses it.
         """
         descriptor = self._open_lock()
         try:
@@ -197,7 +197,7 @@ class RecordFolder:
 
 
 def _lock(descriptor: int) -> None:
-    """Wait until no other process, and no tool of a killed one, is at it."""
+    """Wait until no other process, and no tool of a killed one, uses it."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:

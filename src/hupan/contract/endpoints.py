@@ -44,7 +44,7 @@ RequestLimit: TypeAlias = Literal[
 
 `profile_views` are all requests whose response reveals whether an account has an id;
 `invitation_codes` those that reveal whether a code leads to one. `upstream` are requests that are
-handed on to a message server, `introspection` those of servers about tokens; no endpoint has these.
+forwarded to a message server, `introspection` those of servers about tokens; no endpoint has these.
 """
 
 

@@ -230,7 +230,7 @@ class CloudSender:
 
         Raises:
             NotSent: refused here, unreachable, or not accepted.
-            OutcomeUnknown: the request was sent, but the provider does not say what became of it.
+            OutcomeUnknown: the request was sent, but the provider does not report the outcome.
         """
         await self.send_and_report(message)
 
@@ -390,7 +390,7 @@ def _find_failure(
     if is_success and code in _SUCCESS:
         return None
     if is_success and not code:
-        # It came through, and what became of it cannot be read.
+        # The provider received it, but its result cannot be read.
         return OutcomeUnknown(f"the provider's answer cannot be read{suffix}")
     is_retryable = is_retryable_status(status) or code.startswith(_RETRYABLE_PREFIXES)
     return NotSent(f"the provider answered {status}{suffix}", is_retryable)

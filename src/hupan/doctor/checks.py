@@ -43,7 +43,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one check went; `detail` is what was seen, never a secret."""
+    """The result of one check; `detail` is what was seen, never a secret."""
 
     id: str
     status: Status

@@ -66,7 +66,7 @@ def examine_settings(config: Path | None) -> list[Finding]:
         settings = load_with_sources({}, os.environ, config).settings
     except SettingsError as error:
         wrong = _group_by_area(problem.name for problem in error.problems)
-        return _findings(wrong, "skipped")  # nothing else was looked at
+        return _findings(wrong, "skipped")  # nothing else was checked
     wrong = _group_by_area(problem.name for problem in find_problems(settings))
     if _trusts_no_proxy(settings):
         wrong["client-address"] = {"trusted_proxies"}

@@ -45,7 +45,7 @@ RENEW_SECONDS = 10.0
 ALIVE_MS = 40_000
 """A process without a sign of life for this long has no sockets."""
 FORGET_MS = 300_000
-"""After so long its rows are deleted."""
+"""After this time, its rows are deleted."""
 RECHECK_SECONDS = 600.0
 """How often the session of a socket is looked up again; that counts as its use (security T4)."""
 MAX_RECHECKS_PER_ROUND = 50
@@ -59,11 +59,11 @@ class Link(Protocol):
     """A socket, as the rules see it."""
 
     def end(self) -> None:
-        """Close it, for its session has ended."""
+        """Close it because its session has ended."""
         ...
 
     def give_way(self) -> None:
-        """Close it, for the account has too many."""
+        """Close it because the account has too many."""
         ...
 
     def pass_on(self, message: bytes) -> None:
@@ -155,7 +155,7 @@ class Presence:
         self._task.start()
 
     async def stop(self) -> None:
-        """Stop, and take the rows of this process out of the store, if that can be done."""
+        """Stop, and remove the rows of this process from the store, if possible."""
         await self._task.stop()
         if not self._alive_at:
             return

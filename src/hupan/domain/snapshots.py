@@ -41,7 +41,7 @@ _STEM_CHARACTERS = 26
 
 
 class InvalidSnapshot(LocalizedError):
-    """A file is no snapshot that can be restored here; the text says why."""
+    """A file is not a snapshot that can be restored here; the text says why."""
 
 
 class SnapshotTooLarge(LocalizedError):
@@ -118,7 +118,7 @@ class Snapshot:
 
 
 class SnapshotLine(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A line that is no row: one of the kinds that its fields name."""
+    """A line that is not a row: one of the kinds that its fields name."""
 
     table: str = ""
     columns: list[str] = []
@@ -253,7 +253,7 @@ class _SnapshotReader:
         """Return the snapshot.
 
         Raises:
-            InvalidSnapshot: a line is not as it should be.
+            InvalidSnapshot: a line is not valid.
         """
         for number, line in enumerate(lines, 2):
             try:

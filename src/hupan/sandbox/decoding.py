@@ -305,7 +305,7 @@ def _decode_json_form(body: bytes, request: type[Message]) -> Decoded:
 
 
 def _decode_freely(payload: Payload) -> tuple[str, Decoded]:
-    """Take apart a body that no endpoint describes."""
+    """Decode a body that no endpoint describes."""
     body, content_type = payload.body, _content_type(payload)
     if not body:
         return "none", Decoded()

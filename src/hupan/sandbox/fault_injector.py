@@ -1,8 +1,8 @@
 """The application of a sandbox with faults around it (K-5).
 
-What a rule does comes in this order: the delay, then the reset or the error in place of the
-handling, then what is done to the response. A request that is delayed, cut off afterwards or whose
-response is damaged is handled all the same: its change is kept.
+The effects of a rule come in this order: the delay, then the reset or the error in place of the
+handling, then the changes of the response. A request that is delayed, cut off afterwards or whose
+response is damaged is handled all the same: its change is saved.
 """
 
 import asyncio
@@ -213,7 +213,7 @@ async def _send_status(http_status: int, send: Send) -> None:
 
 
 class _ResetInstead:
-    """Resets the connection when the response begins: what the request changes is kept by then."""
+    """Resets the connection when the response begins: the request's changes are saved by then."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

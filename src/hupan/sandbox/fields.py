@@ -1,4 +1,4 @@
-"""Takes a body apart field by field, and marks what the contract does not know or does not take.
+"""Decodes a body field by field, and marks what the contract does not know or accept.
 
 A decoder stops at the first thing that is wrong; an author of a client wants all of them, each at
 its place. What is right here is what the server's own decoders take: single values go through the
@@ -120,7 +120,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
-    """Take JSON apart.
+    """Decode JSON.
 
     Args:
         body: the bytes.
@@ -266,7 +266,7 @@ def _to_plain(value: Json) -> Json:
 
 
 def decode_query(query: bytes, message: type[Struct] | None) -> Decoded:
-    """Take a query apart like the JSON object with the same names."""
+    """Decode a query like the JSON object with the same names."""
     try:
         pairs = parse_qsl(
             query.decode(),
@@ -376,7 +376,7 @@ def decode_protobuf(
     message: type[Message] | None,
     any_types: Mapping[str, type[Message]] = MappingProxyType({}),
 ) -> Decoded:
-    """Take protobuf apart, as far as it can be read.
+    """Decode protobuf, as far as it can be read.
 
     Args:
         body: the bytes.
@@ -488,7 +488,7 @@ class _ProtobufReader:
             one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, one.number), known)
 
     def _open_any(self, message: Descriptor, one: Field, depth: int) -> None:
-        """Take apart what an `Any` holds, where its type is known."""
+        """Decode the content of an `Any` whose type is known."""
         if message.full_name != "google.protobuf.Any" or not one.fields:
             return
         held = {inner.name: inner for inner in one.fields}

@@ -1,7 +1,7 @@
 """Keeps the last requests and socket messages of the sandbox, with their bytes (K-3).
 
 Nothing is decoded when an entry is recorded: a client under test must not become slower because its
-traffic is looked at. `decoding.py` explains an entry when it is shown.
+traffic is recorded. `decoding.py` explains an entry when it is shown.
 """
 
 import asyncio
@@ -152,8 +152,8 @@ PackedRequest: TypeAlias = tuple[
 ]
 """What is kept of a request with its response; `unpack_request` names the values.
 
-A plain tuple of values that never change: the garbage collector stops to look at it. Thousands of
-objects for entries that are hardly ever looked at made each request a fifth slower.
+A plain tuple of values that never change: the garbage collector stops tracking it. Thousands of
+objects for entries that are rarely read made each request a fifth slower.
 """
 
 
@@ -474,7 +474,7 @@ class Journal:
         return str(account) if account is not None and 0 < account < _MAX_ACCOUNT_ID else ""
 
     def clear(self) -> None:
-        """Forget everything; ids go on."""
+        """Forget everything; ids continue."""
         self.start = self.cleared_at = self.end
         self._records.clear()
         self._unserved.clear()

@@ -17,7 +17,7 @@ class _Unread:
 
 
 class Readers:
-    """Sends parts of responses, and cuts the slowest readers off where too much waits for them.
+    """Sends parts of responses, and disconnects the slowest readers if too much waits for them.
 
     They may reconnect: an `EventSource` does so by itself, with the id of its last event.
     """

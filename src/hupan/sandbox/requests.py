@@ -148,10 +148,10 @@ def read_filter(request: Request) -> EntryFilter:
 
 
 def _read_last_id(request: Request) -> int | None:
-    """Return the id of the last event that a client has, which comes again; None if it is new.
+    """Return the id of the last event that a client has, and sends again; None if it is new.
 
     Raises:
-        BadRequest: it is no id.
+        BadRequest: it is not an id.
     """
     text = request.headers.get("last-event-id", "")
     if not text:

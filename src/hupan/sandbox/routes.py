@@ -223,7 +223,7 @@ class SameOriginMiddleware:
 def _is_same_origin(request: Request, host: str) -> bool:
     """Return whether the request comes from no page, or from one of the same origin.
 
-    A link to a page may stand anywhere: it shows the page to the user and nothing to its origin. A
+    A link to a page may be anywhere: it shows the page to the user and nothing to its origin. A
     form of a page names no origin (`no-referrer`), which `Sec-Fetch-Site` settles; a browser leaves
     that out for plain http beyond loopback, and there the form's own token decides (`web.forms`).
     """
@@ -425,7 +425,7 @@ class SandboxRoutes:
     async def reset_all(self) -> None:
         """Delete everything: accounts, messages, faults, and the clock's offset.
 
-        What is being seeded, saved or restored comes first: half of it would stay.
+        Seeding, saving and restoring finish first: otherwise half of the result would stay.
         """
         async with self.seeder.lock:
             await self.delete_everything()

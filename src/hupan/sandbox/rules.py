@@ -65,7 +65,7 @@ MAX_FORWARDS = 16
 STEP_SECONDS = 15.0
 MAX_FORWARD_SECONDS = 300.0
 FORWARDED = b"x-hupan-sandbox-forward"
-"""Marks requests that were forwarded, so that none goes round in a circle."""
+"""Marks requests that were forwarded, so that none is forwarded in a loop."""
 _MAX_PATH_CHARACTERS = 2048
 _MAX_TYPE_CHARACTERS = 200
 _LOCALHOST = "localhost"
@@ -480,7 +480,7 @@ async def forward(
 async def _try_targets(
     targets: Sequence[UpstreamClient], scope: Scope, body: bytes, send: Send, allowed: Headers
 ) -> None:
-    """Hand the request to the first target that accepts a connection."""
+    """Forward the request to the first target that accepts a connection."""
     for client in targets:
         is_connected = False
         try:

@@ -53,7 +53,7 @@ _CONTENT_TYPE = "application/x-ndjson"
 
 
 class SnapshotInfo(Struct, frozen=True, rename="camel"):
-    """What a list of snapshots says.
+    """A snapshot in a list.
 
     Attributes:
         saved_at: when it was saved, by the machine's clock.
@@ -89,7 +89,7 @@ class InvalidName(BadRequest):
 
 
 class TooLarge(BadRequest):
-    """A snapshot is larger than may be."""
+    """A snapshot is too large."""
 
     status = 413
 
@@ -258,7 +258,7 @@ class Snapshots:
         """Keep a file as a snapshot, after checking all of it.
 
         Raises:
-            BadRequest: it is none, or there is no room.
+            BadRequest: it is not a snapshot, or there is no room.
         """
         _check_name(name)
         await asyncio.to_thread(self._decode, content)

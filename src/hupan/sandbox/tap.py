@@ -1,8 +1,8 @@
 """The application of the sandbox with its journal around it (K-3).
 
-It stands between the listener and the application, so it sees the bytes that a client sent and
-those that it gets, also where a fault or a rule answers. Requests that run without a task
-(docs/decisions/0019-begun-at-once.md) go on doing so.
+It is between the listener and the application, so it sees the bytes that a client sent and those
+that it gets, also where a fault or a rule answers. Requests that run without a task
+(docs/decisions/0019-begun-at-once.md) continue to do so.
 """
 
 from collections import deque
@@ -59,7 +59,7 @@ class OpeningRequest(Protocol):
 
 
 class SocketHandler(Protocol):
-    """What takes the messages of a socket."""
+    """Receives the messages of a socket."""
 
     def receive_text(self, text: bytes) -> None: ...
 
@@ -249,7 +249,7 @@ def _parse_response(response: bytes) -> tuple[int, Payload]:
 
 
 class Exchange:
-    """One request on its way; stands for the listener's `send` and passes everything on."""
+    """One request in progress; replaces the listener's `send` and forwards everything."""
 
     status = 0
     headers: Headers | bytes = b""

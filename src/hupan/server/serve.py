@@ -1,8 +1,8 @@
 """Serve ASGI apps in one process: lifespan, signals, idle connections, shutdown (security R17).
 
-SIGHUP, SIGUSR1 and SIGUSR2, which make other servers reopen their logs, end nothing here: the log
-is standard error, which another process keeps. But where SIGHUP means that the terminal is gone in
-which the server was started, Ctrl-C is no longer possible, so the server stops gracefully.
+SIGHUP, SIGUSR1 and SIGUSR2, which make other servers reopen their logs, do not stop this one: the
+log is standard error, which another process keeps. But if SIGHUP means that the terminal in which
+the server was started is gone, Ctrl-C is no longer possible, so the server stops gracefully.
 """
 
 import asyncio

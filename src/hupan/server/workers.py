@@ -278,7 +278,7 @@ class Supervisor:
                 worker.process.kill()
 
 
-def run_server(  # what a server needs to know; all by name
+def run_server(  # everything that a server needs, by keyword
     factory: Callable[[], ASGIApp],
     *,
     host: str,

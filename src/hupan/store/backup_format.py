@@ -42,7 +42,7 @@ _MAX_BYTES = {
 }
 _ORDER = ("manifest", "key", "table", "picture", "end")
 MIN_CONTENT_BYTES, MAX_EXPANSION = 64 * 1024 * 1024, 100
-"""More than both, the second times the size of the file, is no backup but a bomb."""
+"""More than both, the second times the size of the file, is not a backup but a bomb."""
 MAX_LISTED_FAULTS = 100
 _MAX_NAMED_TABLES = 5
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,50}")  # it may be shown on a terminal
@@ -54,7 +54,7 @@ class BackupError(LocalizedError):
 
 
 class Manifest(Struct, frozen=True):
-    """What a backup says of itself before its content.
+    """What a backup declares before its content.
 
     Attributes:
         format: the version of this format.
@@ -165,7 +165,7 @@ class ArchiveReader:
         """Skip what is left of the current member and return the next one.
 
         Raises:
-            BackupError: it is no member that a backup may have here.
+            BackupError: it is not a member that a backup may have here.
         """
         self.skip()
         block = self._take(_BLOCK_BYTES)
@@ -352,7 +352,7 @@ def differing_error(tables: Sequence[str]) -> BackupError:
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Return what a backup says of itself.
+    """Return what a backup declares.
 
     Raises:
         BackupError: it is of another version, or malformed.

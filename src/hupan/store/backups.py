@@ -65,7 +65,7 @@ INSERT INTO counters (name, value) VALUES ('{LAST_BACKUP_NAME}', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 SKIP_ACCOUNT_IDS = f"UPDATE counters SET value = value + {ID_GAP} WHERE name = 'account'"
-# What is under way, or answers a request, belongs to the moment of the backup alone.
+# What is in progress, or answers a request, belongs only to the moment of the backup.
 END_PENDING = (
     "DELETE FROM codes",
     "DELETE FROM outbox",
@@ -330,7 +330,7 @@ class StagedStore:
             raise _sqlite_error(error) from error
 
     async def finish(self, end: End, *, keep_sessions: bool) -> None:
-        """Compare the rows with what the backup says, migrate them and end what must not live on.
+        """Check the rows against the backup, migrate them, and end what must not survive.
 
         Raises:
             BackupError: rows differ, or the disk failed.

@@ -115,7 +115,7 @@ def format_sqlite_error(error: apsw.Error) -> str:
 
 
 def localize_sqlite_error(error: apsw.Error) -> LocalizedText:
-    """Return what to do about an error of SQLite: its own words would be "disk I/O error"."""
+    """Return what to do about an error of SQLite: its own message would be "disk I/O error"."""
     code = getattr(error, "extendedresult", 0)
     if code in _MESSAGE_BY_CODE:
         return _MESSAGE_BY_CODE[code]

@@ -112,7 +112,7 @@ def read_identity_without_writing(path: Path) -> StoreIdentity | None:
 
 
 def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
-    """Raise unless the store is of this kind or was never served from.
+    """Raise unless the store is of this kind or was never used by a server.
 
     Raises:
         StoreRefused: a server would serve from a sandbox's store, or the other way round.

@@ -48,9 +48,9 @@ MISSING_IDENTITY = {
     "phone": "accounts: shows a phone number that is not its own",
     "email": "accounts: shows an address that is not its own",
 }
-BAD_PASSWORD_HASH = "accounts: a password hash that is none"  # noqa: S105 - the name of a fault
+BAD_PASSWORD_HASH = "accounts: an invalid password hash"  # noqa: S105 - the name of a fault
 ORPHAN_SESSION = "sessions: of no account"
-BAD_TOKEN_HASH = "sessions: a hash of a token that is none"  # noqa: S105 - the name of a fault
+BAD_TOKEN_HASH = "sessions: an invalid token hash"  # noqa: S105 - the name of a fault
 BAD_CODE = "codes: more tries than there can be"
 BAD_BALANCE = "coin_entries: the balance does not follow from what was before"
 

@@ -31,7 +31,7 @@ from hupan.store.tables import list_tables
 STALL_SECONDS = 0.15
 """A statement that has run this long, while others wait for a connection, is stalled."""
 PROMPT_SECONDS = 0.1
-"""An answer within this time shows that the server is not slow for everybody."""
+"""An answer within this time shows that the server is not slow for every account."""
 CONTRAST_SECONDS = 1.0
 """How long before a stalled statement a prompt answer still counts."""
 SUSPECT_SECONDS = 30.0
@@ -42,7 +42,7 @@ MIN_SILENT_ACCOUNTS = 3
 CONNECTION_SHARE = 4
 """One in this number of connections may wait for suspects."""
 PROBES_PERCENT = 40
-"""So much of the pool is for accounts that have not answered since others fell silent."""
+"""The share of the pool for accounts that have not answered since others fell silent."""
 MAX_PROVEN = 10_000
 
 Key: TypeAlias = str | int | bytes
@@ -211,7 +211,7 @@ class Bulkhead:
             self._prove(key)
 
     def record_timeout(self, lease: Lease) -> None:
-        """Note that a statement was given up."""
+        """Record that a statement was cancelled."""
         if lease.sql and self._is_on:
             self._timed_out_at = time.monotonic()
             self._suspect(key_of(lease))

@@ -60,9 +60,9 @@ _REMOTE_CONTEXT = "while executing command on "
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
 CANCEL_SECONDS = 0.5
-"""So long an interrupted statement may take to end; then its connection is closed."""
+"""How long an interrupted statement may take to end; then its connection is closed."""
 LAG_SECONDS = 0.1
-"""So late an inspection shows that this process itself was busy."""
+"""An inspection that is this late shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
 """How long some accounts count as unreachable after a failure of another machine."""
 _DEAD_CONNECTION_ERRORS = (
@@ -87,8 +87,8 @@ def is_passed_on(error: BaseException) -> bool:
     """Return whether a Citus coordinator reports that another machine is lost, or a standby.
 
     What ends the connection itself is FATAL, or raised by asyncpg and without a severity. A pooler
-    reports its own failures as violations of the protocol. That a server is a standby may hold of
-    the coordinator too, unless the context names another machine.
+    reports its own failures as violations of the protocol. That a server is a standby may be true
+    of the coordinator too, unless the context names another machine.
     """
     return (
         isinstance(error, _PASSED_ON_ERRORS)
@@ -124,7 +124,7 @@ _POSTGRES_ERRORS: Final[Mapping[str, str]] = {
 
 
 def localize_postgres_error(error: BaseException) -> LocalizedText:
-    """Return what PostgreSQL or the way to it reports; some errors of asyncpg have no text."""
+    """Return what PostgreSQL or its connection reports; some errors of asyncpg have no text."""
     en = str(error) or type(error).__name__
     if isinstance(error, OSError):
         return LocalizedText(localize_reason(error).zh, en)
@@ -236,7 +236,7 @@ class PostgresPool:
         return self._in_use[connection]
 
     def begin_statement(self, lease: Lease, sql: str, values: tuple[Value, ...]) -> None:
-        """Note which statement of a transaction runs next.
+        """Record which statement of a transaction runs next.
 
         Raises:
             Interrupted: the transaction must begin again, as that of a suspect.
@@ -418,7 +418,7 @@ class PostgresPool:
     def _close_timed_out(self, connection: Connection) -> None:
         """Close a connection whose statement timed out, after the request to cancel it.
 
-        Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
+        Otherwise a commit that waits for a standby would hold its connection slot forever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
         distributed: then another machine may be.
         """

@@ -134,7 +134,7 @@ def repair_before_start(path: Path) -> bool:
 
 
 def accept_all_pages(path: Path) -> bool:
-    """Write a checksum for every page as it is, because an operator says that it is right.
+    """Write a checksum for every page as it is, because an operator confirmed the content.
 
     Raises:
         StoreRefused: its structure is damaged; nothing was changed.

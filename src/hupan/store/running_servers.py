@@ -1,6 +1,6 @@
 """Server processes that use a PostgreSQL store, as rows of `counters` that say they are alive.
 
-Behind a pooler connections do not show them. Each process raises its own counter again and
+Behind a pooler, connections do not reveal them. Each process raises its own counter again and
 again, so whether it runs is seen without any clock.
 """
 
@@ -13,7 +13,7 @@ from hupan.store.database import Database, Reader, StoreRefused, Transaction
 BEAT_SECONDS = 5.0
 """How often a process raises its counter."""
 WATCH_SECONDS = 25
-"""A counter that stays the same for so long belongs to a process that ended."""
+"""A counter that has not changed for this long belongs to a process that ended."""
 PREFIX = "server:"
 AFTER_PREFIX = "server;"
 """The names between the two are those of processes."""

@@ -270,7 +270,7 @@ class S3PictureFiles:
         return False  # the next round reads what is there
 
     def _claim(self, owner: bytes) -> None:
-        """Write whose the pictures are, unless another store was faster."""
+        """Record the owner of the pictures, unless another store was faster."""
         for condition in ({"if-none-match": "*"}, {}):
             headers = {"content-length": str(len(owner)), **condition}
             hashed = hashlib.sha256(owner).hexdigest()

@@ -446,6 +446,6 @@ async def purge_sessions(
 
 
 async def delete_future_sessions(tx: Transaction, now: int) -> None:
-    """Delete sessions that were opened after now, as a clock was wrong."""
+    """Delete sessions that were opened in the future because a clock was wrong."""
     ended = await tx.fetch_all(DELETE_FUTURE_SESSIONS, now)
     await record_session_ends(tx, ended, "expired", now)

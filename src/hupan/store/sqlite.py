@@ -528,7 +528,7 @@ _WRITE_PROBE = """
 INSERT INTO counters (name, value) VALUES ('probe', 1)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
 """
-# The busy timeout comes first: switching to the log, or repairing it, may meet another process.
+# The busy timeout comes first: switching to the log, or repairing it, may wait for another process.
 _PRAGMAS = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;

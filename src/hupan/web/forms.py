@@ -149,7 +149,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of a form; without a name and content where none was chosen."""
+    """A file of a form; without name and content if none was chosen."""
 
     name: str
     content: bytes

@@ -1,4 +1,4 @@
-"""Snapshots: save the whole state under a name, restore it, take its file along, bring it back."""
+"""Snapshots: save the whole state under a name, restore it, download its file, upload one."""
 
 import re
 from dataclasses import dataclass
