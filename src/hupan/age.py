@@ -29,7 +29,7 @@ TAG_BYTES = 16
 _FILE_KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 16, 16, 16
 _MAX_HEADER_BYTES, _MAX_STANZAS = 8192, 20
 SCRYPT_LOG_N = 17
-"""128 MiB for about half a second, what OWASP asks of scrypt."""
+"""128 MiB for about half a second, as OWASP recommends for scrypt."""
 MAX_SCRYPT_LOG_N = 19
 """A file that asks for more than 512 MiB is refused before any work."""
 _SCRYPT_BLOCK = 8

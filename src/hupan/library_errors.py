@@ -114,12 +114,12 @@ _TYPE_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "array": ("列表", "a list"),
     "object": ("对象", "an object"),
     "null": ("null", "null"),
-    "bytes": ("Base64 文本", "a text in Base64"),
+    "bytes": ("Base64 文本", "Base64 text"),
 }
 _JSON_PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
     "invalid number": ("数字有误", "invalid number"),
-    "object keys must be strings": ("键须为文本", "keys must be texts"),
-    "trailing characters": ("之后有多余的内容", "something follows the end"),
+    "object keys must be strings": ("键须为文本", "keys must be strings"),
+    "trailing characters": ("之后有多余的内容", "unexpected data after the end"),
     "trailing comma in array": ("末尾有多余的逗号", "trailing comma"),
     "trailing comma in object": ("末尾有多余的逗号", "trailing comma"),
     "expected ':'": ("缺少冒号", "expected ':'"),

@@ -336,7 +336,7 @@ def _read_member(archive: ArchiveReader, kind: str) -> bytes:
 
 
 def list_backups(settings: Settings) -> list[StoredBackup]:
-    """Return the backups where the settings put them, the newest first.
+    """Return the backups where the settings put them, newest first.
 
     Raises:
         OperationRefused: they cannot be listed.

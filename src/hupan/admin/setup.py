@@ -103,7 +103,7 @@ QUESTIONS: Final = (
     _ask(
         "sms_success_text",
         "网关表示成功的响应，留空则以状态码为准",
-        "Response of the gateway on success, empty for its status alone",
+        "Response of the gateway on success; empty to check only its status",
     ),
     _ask("sms_access_key", "AccessKey ID 或 SecretId", "AccessKey ID or SecretId", needed=True),
     _ask(
@@ -235,10 +235,10 @@ def check_is_unused(path: Path) -> None:
 
 
 def write_draft(path: Path, text: str, account: ServiceAccount) -> Path:
-    """Write the text to a new file in the same folder, readable by the server alone.
+    """Write the text to a new file in the same folder, readable only by the server.
 
     Raises:
-        SetupRefused: the folder cannot be made or written.
+        SetupRefused: the folder cannot be created or written.
     """
     try:
         _make_folder(path.parent, account, is_data=False)
@@ -281,7 +281,7 @@ def make_data_folder(folder: Path, account: ServiceAccount) -> None:
     """Create the data directory for the server's user; an existing one stays as it is.
 
     Raises:
-        SetupRefused: it cannot be made, or that user could not write it.
+        SetupRefused: it cannot be created, or that user could not write to it.
     """
     try:
         _make_folder(folder, account, is_data=True)

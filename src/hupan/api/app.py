@@ -269,7 +269,7 @@ class Route:
 
 
 _HANDLERS: dict[tuple[str, str, str], Callable[..., Any]] = {}
-"""By the key of the endpoint; filled while the files of the areas are imported."""
+"""The handlers by the key of their endpoint; filled while the files of the areas are imported."""
 
 
 @overload
@@ -587,7 +587,7 @@ class Dispatcher:
         result: ResultClass,
         http_status: int,
     ) -> None:
-        """Respond with a code in the form of the path's endpoint, and handle nothing."""
+        """Respond with a code in the form of the path's endpoint, without handling the request."""
         header_map = dict(scope["headers"])
         route = self._table.get(self._route_key(scope, header_map))
         request_id = next(self._request_ids)

@@ -183,7 +183,7 @@ class JsonCodec(Generic[Request]):
 
 
 class FixedJsonCodec(JsonCodec[Request]):
-    """JSON of a protobuf endpoint whose JSON clients read data of their own, always the same."""
+    """Fixed JSON of a protobuf endpoint whose JSON clients expect different data."""
 
     def __init__(self, request: type[Request], data: Struct) -> None:
         super().__init__(request)

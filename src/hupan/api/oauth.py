@@ -47,7 +47,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 MAX_STREAMS = 16
 """Streams of ended sessions at a time, per process."""
 KEEP_ALIVE_SECONDS = 2.0
-"""How often a quiet stream is checked and says that it is alive: a revoked client gets no more."""
+"""How often a quiet stream is checked and sends a sign of life: a revoked client gets no more."""
 _EVENT_STREAM = (b"content-type", b"text/event-stream")
 _STREAM_START = {
     "type": "http.response.start",

@@ -24,14 +24,14 @@ from hupan.ratelimit.memory import RequestLimiter
 from hupan.upstream import UpstreamSocketAddress
 
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Of one message of the message server."""
+"""The maximum of one message from the message server."""
 MAX_WAITING_BYTES = 128 * 1024
-"""What may wait for the message server, of one socket."""
+"""The maximum that one socket has waiting for the message server."""
 MAX_HELD_BYTES = 32 * 1024 * 1024
-"""Of all relays of this process, in both directions: some hundred sockets at their own bound. A
+"""The maximum of all relays of this process, in both directions: some hundred full sockets. A
 message server that hangs must not take the memory of clients that use none of it."""
 _KEPT_SHARE = 0.75
-"""What may be left after some were closed, so that the next message does not close others."""
+"""The share left after some were closed, so that the next message does not close others."""
 BLOCKED_SECONDS = 10.0
 """How long the message server may read nothing."""
 CLOSE_SECONDS = 0.7

@@ -36,14 +36,14 @@ from hupan.errors import (
 )
 
 MAX_UPLOADS_AT_ONCE = 32
-"""Of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
+"""Uploads of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
 MAX_UPLOADS_PER_HOST = 8
 GRACE_SECONDS = 1.0
 """A younger upload keeps its place."""
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FIELDS_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2 * MAX_FIELDS_BYTES
-"""Of the whole body: the file, other fields, and what separates them."""
+"""The maximum of the whole body: the file, other fields, and what separates them."""
 MAX_PARTS = 32
 MAX_PART_HEADERS, MAX_PART_HEADER_BYTES = 8, 4096
 MAX_UPLOAD_SECONDS = 60.0

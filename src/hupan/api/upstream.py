@@ -314,7 +314,7 @@ def _failure(error: Exception) -> AppError:
 
 
 def _named_in_connection(headers: Headers) -> set[bytes]:
-    """Return the headers that Connection names, which are for the next hop alone."""
+    """Return the headers that Connection names, which are only for the next hop."""
     values = (value for name, value in headers if name == b"connection")
     return {word.strip(b" \t").lower() for value in values for word in value.split(b",")}
 

@@ -63,7 +63,7 @@ def print_fields(fields: Sequence[tuple[str, object]]) -> None:
 def print_faults(faults: Iterable[str]) -> None:
     """Print a line for each fault on standard error."""
     for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 数据有误：{fault}", f"⚠ not sound: {fault}"), err=True)
+        typer.echo(say(f"⚠ 数据有误：{fault}", f"⚠ fault: {fault}"), err=True)
 
 
 def print_json(value: object) -> None:

@@ -140,21 +140,21 @@ def _start_sandbox(errors: int | IO[bytes]) -> "subprocess.Popen[str]":
 
 
 def _read_port(process: "subprocess.Popen[str]") -> int:
-    said = deque[str](maxlen=_MAX_SHOWN_LINES)
-    reader = threading.Thread(target=_read_errors, args=(process, said), daemon=True)
+    last_lines = deque[str](maxlen=_MAX_SHOWN_LINES)
+    reader = threading.Thread(target=_read_errors, args=(process, last_lines), daemon=True)
     reader.start()
     first = process.stdout.readline() if process.stdout else ""
     if first:
         return int(json.loads(first)["port"])
     reader.join(_STOP_SECONDS)
-    typer.echo("".join(said), nl=False, err=True)
+    typer.echo("".join(last_lines), nl=False, err=True)
     typer.echo(say("沙盒没有启动", "the sandbox did not start"), err=True)
     raise typer.Exit(1)
 
 
-def _read_errors(process: "subprocess.Popen[str]", said: deque[str]) -> None:
+def _read_errors(process: "subprocess.Popen[str]", last_lines: deque[str]) -> None:
     """Keep the last lines: they matter if the sandbox does not start."""
-    said.extend(process.stderr or ())
+    last_lines.extend(process.stderr or ())
 
 
 def _drain(process: "subprocess.Popen[str]") -> None:

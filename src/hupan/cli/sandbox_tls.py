@@ -28,7 +28,7 @@ def open_tls_listener(host: str, port: int) -> socket.socket:
     """Listen for TLS on loopback.
 
     Raises:
-        typer.BadParameter: the address is not of this machine alone.
+        typer.BadParameter: the address is not a loopback address.
         typer.Exit: with 1, when the port is not available; prints why, and what to do.
     """
     if not is_loopback_address(host):

@@ -155,8 +155,8 @@ def _pictures(world: World, probe: Probe) -> None:
     probe.same("both forms", hosts["hosts"][0]["up"]["domains"][0], domain)
     fields = {"token": token.encode(), "key": key.encode(), "file": _PICTURE}
     uploaded = world.wire.send("POST", "/", _form(fields), {"host": domain, **_FORM_TYPE})
-    told = json.loads(uploaded.body)
-    probe.same("upload", (told.get("key"), told.get("fsize")), (key, len(_PICTURE)))
+    answer = json.loads(uploaded.body)
+    probe.same("upload", (answer.get("key"), answer.get("fsize")), (key, len(_PICTURE)))
     refused = world.wire.send(
         "POST", "/", _form({**fields, "token": b"a:b:c"}), {"host": domain, **_FORM_TYPE}
     )

@@ -114,7 +114,7 @@ def refuse_public_name(host: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came."""
+    """A response as received."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -201,7 +201,7 @@ class World:
         """Sign in with a code and return the token.
 
         Raises:
-            CannotCheck: it does not work, so that checks of what comes after cannot be made.
+            CannotCheck: it does not work, so that later checks cannot run.
         """
         answer = self.login(phone, self.sms_code(phone), **more)
         token = answer.data.get("token")

@@ -126,7 +126,7 @@ def survey(places: Places, address: str, parts: Sequence[Part]) -> list[Step]:
 
 
 def _certificate_bytes(places: Places) -> bytes:
-    """Return the certificate as stores hold it; b"" where none is made yet."""
+    """Return the certificate as stores hold it; b"" if none exists yet."""
     with places.user.rights():
         content = read_file(places.authority.certificate)
     try:

@@ -290,11 +290,11 @@ def run_tool(command: Sequence[str]) -> str:
         raise ToolFailed(zh, f"{name}: {error}") from error
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
-        told = (done.stderr.decode("utf-8", "replace") or text).strip().splitlines()
-        if not told:
+        lines = (done.stderr.decode("utf-8", "replace") or text).strip().splitlines()
+        if not lines:
             zh = f"{name} 失败，退出码为 {done.returncode}"
             raise ToolFailed(zh, f"{name}: {done.returncode}")
-        raise ToolFailed(f"{name} 失败，输出为：\n{told[0][:200]}", f"{name}: {told[0][:200]}")
+        raise ToolFailed(f"{name} 失败，输出为：\n{lines[0][:200]}", f"{name}: {lines[0][:200]}")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What a line of the table of endpoints says (wire.md 4); the lines are in the file of their area.
+"""The fields of a line in the table of endpoints (wire.md 4); the lines are in their area's file.
 
 The table is shared by the server, clients, documentation and tests. A line says everything about an
 endpoint that is not code. A request or response type that is a msgspec Struct travels as JSON, a

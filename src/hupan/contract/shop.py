@@ -165,7 +165,7 @@ _COIN_SHOP = (
     Note(
         "D",
         "The products are the operator's (`hupan product`); `type` 1 is VIP for `cycle` days, and "
-        "the operator delivers all else. Prices are whole coins.",
+        "the operator delivers everything else. Prices are whole coins.",
         "商品由管理员定义（`hupan product`）；`type` 为 1 即会员 `cycle` 天，其他类型由管理员发放。"
         "价格为整数金币。",
     ),

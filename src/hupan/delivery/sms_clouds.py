@@ -55,8 +55,8 @@ class CloudOptions:
         access_key: id of the access key.
         secret_key: its secret.
         sign_name: the approved signature of the SMS.
-        templates: ids of the approved templates by purpose; "code" is needed, "reset" is as "code"
-            unless given, "notice" is for all notices that are not given.
+        templates: ids of the approved templates by purpose; "code" is required; "reset" is that of
+            "code" unless given; "notice" is for all notices that are not given.
         template_params: variables of the templates with a code, in order: `code`, `minutes`, or
             `name=code` where the template calls it otherwise. Notices have none.
         app_id: the application at Tencent Cloud.
@@ -324,7 +324,7 @@ def build_tencent_request(options: CloudOptions, message: Message, now: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a provider says about a message.
+    """A provider's result for a message.
 
     Attributes:
         code: its result code; "" where the response has none.
@@ -353,7 +353,7 @@ _UNKNOWN_CODES: Final = frozenset({"InternalError.Timeout", "InternalError.SendA
 
 
 def read_verdict(provider: Provider, body: bytes) -> Verdict:
-    """Return what a response says; without a code if it is not one of the provider's."""
+    """Return the verdict in a response; without a code if it is not one of the provider's."""
     try:
         answer: Any = json.loads(body)
     except (ValueError, RecursionError):

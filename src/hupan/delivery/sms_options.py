@@ -281,7 +281,7 @@ class GatewayAddress:
 
 
 def gateway_address(url: str) -> GatewayAddress:
-    """Return where a URL that `require_gateway_url` accepts leads."""
+    """Return the target of a URL that `require_gateway_url` accepts."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return GatewayAddress(parts.scheme, parts.hostname or "", port)

@@ -20,7 +20,7 @@ from hupan.store.database import Database
 
 POLL_SECONDS = 10.0
 RETRY_SECONDS = HOUR_SECONDS
-"""After a backup that failed, or whose process was killed."""
+"""The pause after a backup that failed, or whose process was killed."""
 HOLD_SECONDS = RETRY_SECONDS / 6
 """How often the process that makes a backup reports it, so that no other process begins one."""
 GRACE_SECONDS = HOUR_SECONDS

@@ -280,7 +280,7 @@ MAX_CATEGORY_CHARACTERS = 16
 MAX_REQUESTED_CATEGORY_CHARACTERS = 64
 """The maximum in requests; more than `MAX_CATEGORY_CHARACTERS` finds nothing."""
 MAX_KEYWORD_CHARACTERS = 32
-"""As on the wire (security I8)."""
+"""The maximum, as on the wire (security I8)."""
 MAX_BOTS = 100
 """The list of bots has no pages."""
 _GROUP_ID = re.compile("[1-9][0-9]{8}")
@@ -492,7 +492,7 @@ GROUP_COLUMNS = (
     ),
     ImportColumn("featured", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
 )
-"""In the order of the record."""
+"""The columns in the order of the record."""
 
 BOT_COLUMNS = (
     ImportColumn(

@@ -370,7 +370,7 @@ class PasswordHasher:
         return is_correct and tested is stored
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether a hash was made with other parameters than the current ones."""
+        """Return whether the parameters of a hash differ from the current ones."""
         return not stored.startswith(self._phc_prefix)
 
     def close(self) -> None:

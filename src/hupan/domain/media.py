@@ -337,7 +337,7 @@ LEASE_MARGIN_SECONDS = 5 * 60
 """A row is refused this long before its file may be deleted: no clocks differ that much."""
 REMOVAL_BATCH_SIZE = 200
 NO_ACCOUNT = AccountId(0)
-"""Of files that no row named when they were found; by now one may."""
+"""The owner of files that no row named when they were found; by now one may."""
 REMOVAL_RETRY_SECONDS = 10 * 60
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _log = logging.getLogger("hupan.media")

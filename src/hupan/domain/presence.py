@@ -95,7 +95,7 @@ class Connection:
 
 
 class Presence:
-    """Connections of this process, and what the store says of those of others.
+    """Connections of this process, and what the store knows of those of other processes.
 
     Args:
         database: the store.
@@ -128,7 +128,7 @@ class Presence:
         self._by_account: dict[AccountId, dict[int, Connection]] = {}
         self._by_number: dict[int, Connection] = {}
         self._logging_in: dict[int, Connection] = {}
-        # When each was looked up last, the longest ago first.
+        # When each was last looked up, oldest first.
         self._checked: dict[Connection, float] = {}
         # What the store is to learn: rows to insert, and to delete.
         self._to_insert: dict[int, Connection] = {}
@@ -367,7 +367,8 @@ class Presence:
                 await self._purge(process)
 
     async def _learn_who_lives(self, rows: list[SocketRow]) -> None:
-        # What others said is compared with what this process said, which must be fresh too.
+        # Reports of other processes are compared with that of this process, which must be fresh
+        # too.
         try:
             await self._renew_if_due(self._time())
             if any(row.process not in self._alive_at for row in rows):
@@ -450,7 +451,7 @@ class Presence:
 
 
 _Changes: TypeAlias = tuple[list[Connection], list[Connection]]
-"""Of one account: to insert, and to delete."""
+"""Changes of one account: to insert, and to delete."""
 
 
 def _note_earliest(since: dict[bytes, int], token_hash: bytes, connected_at: int) -> None:

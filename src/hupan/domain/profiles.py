@@ -280,7 +280,7 @@ class Profiles:
 
 MAX_REMARKS = 5_000
 MAX_TOTAL_REMARK_CHARACTERS = 250_000
-"""Of all remarks of an account together, 50 for each: at most 1 MB (security X5)."""
+"""The maximum of all remarks of an account together, 50 for each: at most 1 MB (security X5)."""
 MAX_REMARK_NAME_CHARACTERS = 32
 MAX_REMARK_PHONE_CHARACTERS = 64
 MAX_REMARK_FIELDS = 20

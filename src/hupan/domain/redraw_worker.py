@@ -131,7 +131,7 @@ def _turn_upright(image: "Image.Image") -> "Image.Image":
 
 
 def _strip(image: "Image.Image", extension: str) -> "Image.Image":
-    """Return the pixels alone, in a mode that the format has: no profile, text or metadata."""
+    """Return only the pixels, in a mode that the format has: no profile, text or metadata."""
     if image.mode.startswith("I;16"):  # a conversion would clip instead of dividing
         image = image.convert("I")
         image = image.point(lambda level: level * (1 / 256)).convert("L")
@@ -207,7 +207,7 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
     try:
         _bound_this_process()
         _close_all_but(source, target, writer)
-        # Never closed: what a refusal leaves unwritten would fail once more.
+        # Never closed: the unwritten rest of a refusal would fail again.
         upload, picture = os.fdopen(source, "rb"), os.fdopen(target, "wb")
         try:
             drawn = redraw(upload, picture)

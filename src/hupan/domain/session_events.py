@@ -18,7 +18,8 @@ class SessionEvent(Struct, frozen=True):
     """An event of the stream.
 
     Attributes:
-        id: resumes the stream after this event; 0 for one that says that some may be missing.
+        id: resumes the stream after this event; 0 for the event that reports that some may be
+            missing.
         sid: SHA-256 of the token, in hex.
     """
 

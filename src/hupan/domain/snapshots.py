@@ -79,7 +79,7 @@ class SandboxState(Struct, frozen=True, rename="camel"):
 
 
 class SnapshotHeader(Struct, frozen=True, rename="camel"):
-    """What the first line says.
+    """The first line of a file.
 
     Attributes:
         hupan: the version that wrote it.
@@ -198,7 +198,7 @@ def decode_snapshot(file: bytes, key: str) -> Snapshot:
 
     Args:
         file: of any origin.
-        key: what the header of a snapshot of this sandbox says.
+        key: that of this sandbox, as in the header of its snapshots.
 
     Raises:
         InvalidSnapshot: it is damaged, or of another version or key.

@@ -76,7 +76,7 @@ MAX_LAG_SECONDS = 2.0
 MIN_LEAP_DURATION_SECONDS = HOUR_SECONDS
 """How long a leap must last before it is followed."""
 MAX_DOWNTIME_SECONDS = 30 * DAY_SECONDS
-"""The longest downtime that is believed on the word of the system clock alone."""
+"""The longest downtime for which the system clock alone is trusted."""
 MIN_PLAUSIBLE_TIME = 1_767_225_600
 """The year 2026: earlier times come from a machine whose clock was never set."""
 _log = logging.getLogger("hupan.clock")
@@ -90,7 +90,7 @@ class ClockDoubt:
         name: kind of the doubt.
         since: monotonic time at which it began.
         ahead_seconds: how far the system clock was ahead of monotonic time.
-        wall_time: what the system clock said.
+        wall_time: the time of the system clock.
         confirmed_time: the latest time recorded by a process without doubt.
     """
 

@@ -49,7 +49,7 @@ class _Window:
         self.slots = array("H" if limit.max_events < _TWO_BYTE_END else "I")
 
     def slots_at(self, now: int) -> "array[int]":
-        """Return the slots of the window of a time, which begins where it is another one."""
+        """Return the slots of the window of a time; clear them if that is a new window."""
         if not self.begins <= now < self.ends:
             self.begins = now - now % self.limit.window_seconds
             self.ends = self.begins + self.limit.window_seconds

@@ -10,7 +10,7 @@ import re
 from hupan.sandbox.journal import Entry
 
 MAX_ARGUMENT_BYTES = 64 * 1024
-"""Of an argument: a shell takes 128 KiB; a larger body goes through a pipe."""
+"""The maximum of an argument: a shell accepts 128 KiB; a larger body goes through a pipe."""
 _PLAIN_IN_PRINTF = frozenset(
     b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 {}[]":,._/=+@;<>()#&?*$|~^'
 )

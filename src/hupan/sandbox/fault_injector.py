@@ -65,7 +65,7 @@ class Refuse(Protocol):
         result: ResultClass,
         http_status: int,
     ) -> Awaitable[None]:
-        """Respond, and handle nothing."""
+        """Respond without handling the request."""
         ...
 
 
@@ -73,7 +73,7 @@ _SUCCESS_CODE = 1
 
 
 def _describe_code(code: int) -> tuple[LocalizedText, ResultClass]:
-    """Return the text and class of the real error of a code; its own where there is none."""
+    """Return text and class of the error with a code; those of a sandbox fault if there is none."""
     if code == _SUCCESS_CODE:
         return LocalizedText("success", "success"), "ok"
     known = next((error for error in APP_ERRORS if error.code == code), None)

@@ -254,7 +254,7 @@ class Faults:
         return json_response(self.list_rules())
 
     def choose_for_socket(self, find_account: Callable[[], str | None]) -> "Fault | None":
-        """Count a message of a socket, as `choose` does a request, with rules for `/ws` alone."""
+        """Count a message of a socket like `choose`, but only with rules for `/ws`."""
         if not any(_is_for_sockets(active.rule.path) for active in self._active):
             return None
         return self.choose(SOCKET_PATH, find_account)

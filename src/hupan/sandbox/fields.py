@@ -31,7 +31,7 @@ MAX_FIELDS = 1000
 """Fields of one body; what follows is left out."""
 MAX_SHOWN_CHARACTERS = 2000
 MAX_PATH_CHARACTERS = 200
-"""Of a name and of a path: each field has its own, so long names would come back many times."""
+"""The maximum of a name and of a path: each field has its own, so long names would repeat."""
 _MAX_DEPTH = 32
 _WRONG_TYPE = re.compile(r"Expected .+, got .+")
 _INTEGER = re.compile("-?[0-9]+")
@@ -127,7 +127,7 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
         message: what the endpoint takes; None to mark nothing.
     """
     if is_too_deep(body):
-        return _unreadable("括号嵌套过深或不成对", "brackets are nested too deep or do not match")
+        return _unreadable("括号嵌套过深或不成对", "brackets are nested too deeply or do not match")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -175,7 +175,7 @@ class _NoJsonNumber(LocalizedError, ValueError):
 
 
 def _refuse_constant(name: str) -> Json:
-    raise _NoJsonNumber(f"{name} 不是数字", f"{name} is no number")
+    raise _NoJsonNumber(f"{name} 不是数字", f"{name} is not a number")
 
 
 def _unreadable(zh: str, en: str) -> Decoded:
@@ -408,7 +408,7 @@ class _ProtobufReader:
     ) -> None:
         """Append the fields of a message; those before a broken one are kept."""
         if depth > _MAX_DEPTH:
-            raise _Broken("嵌套过深", "messages are nested too deep")
+            raise _Broken("嵌套过深", "messages are nested too deeply")
         seen: dict[int, Field] = {}
         while reader.at < reader.end:
             start = reader.at

@@ -22,7 +22,7 @@ from hupan.model import Headers
 MAX_ENTRIES = 1000
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024
 MAX_KEPT_BODY_BYTES = 256 * 1024
-"""Of each body and each message; an entry says where it was cut."""
+"""The kept part of each body and message; an entry records where it was cut."""
 MAX_SUBSCRIBERS = 32
 MAX_UNSERVED_PATHS = 500
 _ENTRY_OVERHEAD_BYTES = 1024
@@ -109,10 +109,10 @@ class Entry:
 
     @property
     def result(self) -> str:
-        """The class of the outcome: what the server said, else what the HTTP status means."""
-        said = self.response.header(b"x-result").decode("latin-1")
-        if said in RESULT_CLASSES:
-            return said
+        """The class of the outcome: that of `x-result`, otherwise that of the HTTP status."""
+        result = self.response.header(b"x-result").decode("latin-1")
+        if result in RESULT_CLASSES:
+            return result
         if self.kind == "message" or self.status in range(100, 400):
             return "ok"
         return "error" if self.status >= 500 or not self.status else "refused"  # noqa: PLR2004 - HTTP
@@ -214,7 +214,7 @@ def unpack_request(entry_id: int, packed: PackedRequest) -> Entry:
 
 
 def _declared_length(payload: Payload) -> int:
-    """Return the length that a request says its body has."""
+    """Return the declared length of a request's body."""
     return parse_length(payload.header(b"content-length"))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.types import Scope, Send
 
 MAX_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Of all readers together, as much as the journal itself; one entry may always be sent."""
+"""The bound of all readers together, as large as the journal; one entry may always be sent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

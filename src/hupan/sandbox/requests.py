@@ -131,7 +131,7 @@ def read_filter(request: Request) -> EntryFilter:
     """Return which entries a request asks for.
 
     Raises:
-        BadRequest: a parameter is unknown, or has no such value.
+        BadRequest: a parameter is unknown, or its value is not valid.
     """
     query = request.query_params
     check_known("parameter", query, _FILTERS)

@@ -361,7 +361,7 @@ class RuleRoutes:
 
 
 class ForwardFromElsewhere(BadRequest):
-    """A client of another machine would reach what listens on this one's loopback alone."""
+    """A client of another machine would reach what listens only on this machine's loopback."""
 
     status = 403
 
@@ -518,7 +518,7 @@ async def _exchange(
     if status not in _WITHOUT_BODY:
         kept += [pair for pair in headers if pair[0] == b"content-length"]
     await send({"type": "http.response.start", "status": status, "headers": [*kept, *allowed]})
-    # What goes wrong from now on cuts the connection: another answer is too late.
+    # A failure from now on closes the connection: it is too late for another answer.
     with contextlib.suppress(TimeoutError, UpstreamError):
         await _pass_body(request, send)
 

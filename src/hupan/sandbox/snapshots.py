@@ -126,7 +126,7 @@ class SnapshotFolder:
             raise UnknownSnapshot(name) from None
 
     def describe(self, name: str) -> SnapshotInfo | None:
-        """Return what the first line of a file says; None where it cannot be read."""
+        """Return the header in the first line of a file; None if it cannot be read."""
         try:
             with self._path(name).open("rb") as file:
                 header = decode_header(file.readline(MAX_HEADER_BYTES))
@@ -175,7 +175,8 @@ class SnapshotFolder:
             megabytes = MAX_TOTAL_BYTES // 2**20
             raise NoRoom(
                 f"快照最多 {MAX_SNAPSHOTS} 个、共 {megabytes} MB，请先删除一些",
-                f"there can be {MAX_SNAPSHOTS} snapshots of {megabytes} MB in all: delete some",
+                f"there can be at most {MAX_SNAPSHOTS} snapshots with {megabytes} MB in total: "
+                "delete some",
             )
 
     def _path(self, name: str) -> Path:

@@ -106,7 +106,7 @@ class FaultyHandler:
         self._handler.receive_binary()
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         if isinstance(self._handler, PacedSocketHandler):
             self._handler.resume_sending()
 

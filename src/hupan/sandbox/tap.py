@@ -232,7 +232,7 @@ def _is_read_ahead(scope: Scope) -> bool:
 
 
 def _length(headers: Headers) -> int:
-    """Return the length that a request says its body has."""
+    """Return the declared length of a request's body."""
     return parse_length(next((value for name, value in headers if name == b"content-length"), b""))
 
 
@@ -273,7 +273,7 @@ class Exchange:
         return getattr(self._send, "connection", self._send)
 
     async def read_ahead(self) -> None:
-        """Read the beginning of the body: no endpoint will, and it is all that is known.
+        """Read the beginning of the body, because no endpoint reads it.
 
         The application gets it all the same.
         """
@@ -464,12 +464,12 @@ class TappedHandler:
         self._handler.receive_text(text)
 
     def receive_binary(self) -> None:
-        """Take note of a binary message, whose bytes the listener drops."""
+        """Record a binary message, whose bytes the listener drops."""
         self._socket.record("message", "in", b"")
         self._handler.receive_binary()
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         if isinstance(self._handler, PacedSocketHandler):
             self._handler.resume_sending()
 

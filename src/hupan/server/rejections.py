@@ -33,5 +33,5 @@ class RejectionObserver(Protocol):
     """An app that wants to know of rejections; that of `hupan serve` does not."""
 
     def record_rejection(self, rejection: Rejection) -> None:
-        """Take note of a request that was refused."""
+        """Record a request that was refused."""
         ...

@@ -69,7 +69,7 @@ class SocketHandler(Protocol):
         ...
 
     def receive_binary(self) -> None:
-        """Take note of a binary message."""
+        """Handle a binary message, whose bytes are dropped."""
         ...
 
     def connection_closed(self) -> None:
@@ -82,7 +82,7 @@ class PacedSocketHandler(SocketHandler, Protocol):
     """A handler that sends without being asked, and so must know when the peer is slow."""
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         ...
 
 

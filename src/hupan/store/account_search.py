@@ -103,7 +103,7 @@ async def find_searchable(
 
 
 async def fill_search_rows(tx: Transaction, start: int, max_accounts: int) -> bool:
-    """Make the next accounts from before the table searchable; return whether any are left.
+    """Make the next accounts that predate the table searchable; return whether any are left.
 
     Args:
         tx: the change.

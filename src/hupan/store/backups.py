@@ -215,7 +215,7 @@ async def write_archive(
     Args:
         reader: shows the store at one moment.
         archive: takes the members.
-        manifest: what the backup says of itself.
+        manifest: what the backup declares.
         secret: the server's key.
         pictures: the files of pictures; None to leave them out.
         faults: what an integrity check of the rows found.

@@ -66,7 +66,7 @@ class Picture(Struct, frozen=True):
 
 
 async def list_pictures(reader: Reader, account: AccountId) -> list[Picture]:
-    """Return the pictures of an account, the newest first."""
+    """Return the pictures of an account, newest first."""
     pictures = [Picture(*row) for row in await reader.fetch_all(LIST_PICTURES, account)]
     return sorted(pictures, key=lambda picture: picture.uploaded_at, reverse=True)
 

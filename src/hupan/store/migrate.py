@@ -1,8 +1,8 @@
 """Migrations of a SQLite file: numbered files in `schema/`, applied in order, never edited.
 
 Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
-takes without SMTPUTF8: codes were answered as sent and never left, and the lenient profile knew the
-same address as another one.
+takes without SMTPUTF8: codes were reported as sent but never left, and the lenient profile knew the
+same address as a different one.
 
 A migration may have a Python step for what SQL cannot do; it runs after the file, in the same
 transaction, and is pure.
@@ -64,7 +64,7 @@ _log = logging.getLogger("hupan.store")
 
 
 def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
-    """What brings the rows that `ASCII_DOMAIN_READS` found to the ASCII form, in this order.
+    """Yield the statements that bring the rows of `ASCII_DOMAIN_READS` to the ASCII form, in order.
 
     An account that has the ASCII form already keeps it, for mail reached no other one; otherwise
     the oldest account does. An account that loses its address keeps everything else: the log names
@@ -131,7 +131,7 @@ class MigrationStep:
 
     Attributes:
         reads: queries that run first.
-        statements: what is to be run then, made of these rows and the time alone.
+        statements: what runs then; depends only on these rows and the time.
     """
 
     reads: tuple[str, ...]
@@ -207,7 +207,7 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
     """Number and digest of each migration in a file.
 
     Raises:
-        StoreRefused: there is no file, or it cannot be read; nothing was made.
+        StoreRefused: there is no file, or it cannot be read; nothing was created.
     """
     if not path.exists():
         raise StoreRefused(f"没有数据库：{path}", f"there is no store: {path}")
@@ -228,7 +228,8 @@ def check_file_current(path: Path) -> None:
     """Raise unless the store is at this version.
 
     Raises:
-        StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
+        StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was
+            created.
     """
     known, applied = load_migrations(), load_applied_from_file(path)
     check_all_applied(applied, known, path)

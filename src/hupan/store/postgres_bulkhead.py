@@ -58,7 +58,7 @@ class Lease:
     Attributes:
         sql: "" before the first statement.
         is_bounded: counts among those that may hold a connection for a suspect.
-        is_probe: counts among those whose account is yet to answer.
+        is_probe: counts among those whose account has not answered yet.
         may_interrupt: whether it can be undone and run again.
         interruption: if its statement is being cancelled; is set when the operation ended.
     """
@@ -160,7 +160,7 @@ class Bulkhead:
     def __init__(self, pool_connections: int, timeout_seconds: float) -> None:
         self.is_distributed = False
         self.suspects: dict[Key, float] = {}
-        """When each last stalled; the oldest first."""
+        """When each last stalled, oldest first."""
         self.probes = Places(max(1, pool_connections * PROBES_PERCENT // 100), timeout_seconds)
         self._bounded = Places(max(1, pool_connections // CONNECTION_SHARE), timeout_seconds)
         self._is_on = pool_connections > 1
@@ -176,7 +176,7 @@ class Bulkhead:
             raise Interrupted
 
     def must_probe(self, lease: Lease) -> bool:
-        """Return whether a statement needs an account that is yet to answer."""
+        """Return whether a statement needs an account that has not answered yet."""
         return bool(self.suspects and lease.sql) and self._is_unproven(key_of(lease))
 
     async def enter(self, lease: Lease) -> None:

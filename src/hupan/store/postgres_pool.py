@@ -120,7 +120,7 @@ _POSTGRES_ERRORS: Final[Mapping[str, str]] = {
     "57014": "语句超时",
     "57P": "正在启动或关闭",
 }
-"""By SQLSTATE or its beginning."""
+"""Messages by SQLSTATE or its beginning."""
 
 
 def localize_postgres_error(error: BaseException) -> LocalizedText:
@@ -151,11 +151,11 @@ class PostgresPool:
         self._in_use: dict[Connection, Lease] = {}
         self._count = 0  # idle, in use, and being opened
         self._waiters: deque[tuple[asyncio.Future[FreedConnection], float]] = deque()
-        """With the time until which each waits; the longest waiter first."""
+        """The waiters, the longest first, with the time until which each waits."""
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
         self.is_distributed = False
-        """As the first connection found it."""
+        """Whether the database is distributed, as the first connection found out."""
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
@@ -387,7 +387,7 @@ class PostgresPool:
                     await self._examine(connection)
                 self._last_good_url = url
                 return connection
-        raise failure or StoreUnavailable("no host is named")
+        raise failure or StoreUnavailable("the URL names no host")
 
     async def _examine(self, connection: Connection) -> None:
         """Find out whether the database is distributed; end a connection that does not answer."""

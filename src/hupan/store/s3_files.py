@@ -41,7 +41,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 412, 501
 _MAX_LIST_BYTES = 4 * 1024 * 1024
-"""Of a page, which has 1,000 names of at most 1,024 bytes."""
+"""The maximum of a page, which has 1,000 names of at most 1,024 bytes."""
 _PAGE_OBJECTS = 1000
 _MAX_OWNER_BYTES = 1024
 _OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
@@ -70,7 +70,7 @@ class S3Bucket:
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """What a list says of an object; `modified_at` is None where that cannot be read."""
+    """An object in a list; `modified_at` is None if it cannot be read."""
 
     name: str
     size: int
@@ -277,7 +277,7 @@ class S3PictureFiles:
             response = self._client.request("PUT", OWNER_FILE, headers, BytesIO(owner), hashed)
             if response.status == _PRECONDITION_FAILED:
                 return
-            if response.status != _NOT_IMPLEMENTED:  # by services that know no such condition
+            if response.status != _NOT_IMPLEMENTED:  # services may not support this condition
                 break
         expect_status(response, _OK, _CREATED)
 

@@ -103,7 +103,7 @@ SESSION_FIELD_COUNT = len(Session.__struct_fields__)
 MAX_LOGGED_OUT_TOKENS = 100
 """Tokens of an account that signed out and are remembered; the oldest are forgotten."""
 MAX_TRIMMED_ROWS = 1000
-"""Rows that one change trims, where an older version let more pile up."""
+"""Rows that one change trims, if an older version let more accumulate."""
 
 FIND_CALLER = f"""
 SELECT s.account_id, s.token_hash, s.device_id, s.platform, s.signed_in_at, s.last_used_at,

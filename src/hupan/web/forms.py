@@ -30,7 +30,7 @@ MAX_FORM_FIELDS = 64
 MAX_UPLOADING = 2
 """Files that are received at a time; each takes up to its bound of memory."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
-"""What is read of a body after its bound: a browser shows the answer only after it sent it all."""
+"""The part of a body read after its bound: a browser shows the answer only after sending all."""
 MAX_REMEMBERED_FORMS = 1000
 """Submitted forms whose outcome is remembered; the oldest is forgotten."""
 _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
