@@ -144,7 +144,7 @@ class ContactParser:
         return self.parse_phone(text, field)
 
     def _parse_international(self, text: str, field: str) -> ContactAddress:
-        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only if the setting is on
 
         try:
             number = phonenumbers.parse(text)
@@ -347,7 +347,7 @@ class ClientResolver:
         self._resolve_cached = lru_cache(MAX_CACHED_CLIENTS)(self._resolve_uncached)
 
     def resolve_address(self, context: RequestContext) -> IpAddress | None:
-        """Return the address of the client; None where the socket has none."""
+        """Return the address of the client; None if the socket has none."""
         return self.resolve_origin(context).address
 
     def resolve_origin(self, context: RequestContext) -> ClientOrigin:
@@ -431,7 +431,7 @@ class SmsDestinations:
         return self._is_allowed_abroad(target.key)
 
     def _is_allowed_abroad(self, number: str) -> bool:
-        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only if the setting is on
 
         parsed = phonenumbers.parse(number)
         kinds = (

@@ -265,7 +265,7 @@ def _encode(raw: bytes) -> bytes:
 
 
 def _decode(text: str, size: int) -> bytes | None:
-    """Return what unpadded base64 stands for, None unless it is canonical and of this size."""
+    """Decode unpadded base64; return None unless it is canonical and of this size."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -454,7 +454,7 @@ def _bech32_encode(prefix: str, raw: bytes) -> str:
 
 
 def _bech32_decode(prefix: str, text: str) -> bytes | None:
-    """Return the 32 bytes that a text stands for, None if it is not valid."""
+    """Decode the 32 bytes in a text; return None if it is not valid."""
     data = text.removeprefix(f"{prefix}1")
     if data == text or len(data) != 52 + _CHECKSUM_LENGTH or not set(data) <= set(_BECH32):
         return None

@@ -76,7 +76,7 @@ class Environment:
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
         client_base: returns the URL at which the client of the current request reaches the server;
-            "" where only the settings define it.
+            "" if only the settings define it.
         process_number: the number of this process among those of the store.
     """
 

@@ -61,7 +61,7 @@ class AccountAdmin:
     """Finds accounts by id, phone number or e-mail address (`identifier`), and changes them.
 
     Changes return the account as it is afterwards, and raise the errors of the domain.
-    `get_deletion` reads the server's key, so it is called only where an account is deleted.
+    `get_deletion` reads the server's key, so it is called only if an account is deleted.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ def exemption_rows(settings: Settings, now: float) -> list[dict[str, object]]:
 
 
 def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
-    """Return what a server prints about them when it starts; nothing where none are set."""
+    """Return what a server prints about them when it starts; nothing if none are set."""
     if not settings.limits_exempt:
         return []
     if not settings.limits_exempt_until:

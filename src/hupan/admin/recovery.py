@@ -16,7 +16,7 @@ class RecoveryAdmin:
     """Changes the contacts, the password and the sessions of an account.
 
     Finds accounts by id, phone number or e-mail address (`identifier`). `get_recovery` and
-    `get_contact_undo` read the server's key, so they are called only where they are needed, and
+    `get_contact_undo` read the server's key, so they are called only if they are needed, and
     raise OperationRefused where it cannot be read.
     """
 

@@ -48,7 +48,7 @@ class Question:
     Attributes:
         name: the setting.
         text: what is asked.
-        default: the answer where none is given; None for the setting's own default.
+        default: the answer if none is given; None for the setting's own default.
         channel: "email" or "sms" if only some senders of that channel need it.
         senders: these senders.
         needed: whether the sender cannot work without an answer.

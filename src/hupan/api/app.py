@@ -438,7 +438,7 @@ def send_direct(
     result: ResultClass,
     request_id: int,
 ) -> bool:
-    """Send a response in one step, where the server can; return whether it did (decision 0019).
+    """Send a response in one step, if the server can; return whether it did (decision 0019).
 
     No header holds anything that a client sent, so none needs to be checked.
     """
@@ -612,7 +612,7 @@ class Dispatcher:
         receive: Receive,
         send: Send,
     ) -> bool:
-        """Let the message server respond, where there is one for this path (wire.md 8.5)."""
+        """Let the message server respond, if there is one for this path (wire.md 8.5)."""
         surface, method, path = key
         upstream = self.upstream
         if (
@@ -755,7 +755,7 @@ class Dispatcher:
 
 
 def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
-    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3).
+    """Choose the JSON form only if content type and body both say JSON (wire.md 1.3).
 
     For an endpoint whose JSON clients are known, the body alone decides (wire.md 8.2).
     """

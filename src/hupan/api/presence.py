@@ -166,7 +166,7 @@ class ClientSocket:
         self._failed_logins = self._invalid_messages = 0
         self._is_closing = self._is_login_slow = False
         self._relay: SocketRelay | None = None
-        self._token = b""  # only where it must not be forwarded
+        self._token = b""  # only if it must not be forwarded
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._next_token: str | None = None
@@ -375,7 +375,7 @@ class ClientSocket:
 
 
 def _read_token(data: msgspec.Raw) -> str:
-    """Return the token of a login, "" where there is none."""
+    """Return the token of a login, "" if there is none."""
     try:
         return _text(_decode_login(data).token)
     except msgspec.MsgspecError:

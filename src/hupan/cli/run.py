@@ -349,7 +349,7 @@ def _format_row(row: AdminRow, zone: ZoneInfo) -> AdminRow:
 
 
 def _format_status(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """Return VIP and ban in words, where the row is an account."""
+    """Return VIP and ban in words, if the row is an account."""
     if "banned" not in row:
         return {}
     vip = _format_cell("vipUntil", row["vipUntil"], zone)

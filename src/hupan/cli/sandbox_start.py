@@ -192,7 +192,7 @@ _PROC = Path("/proc")
 
 
 def find_listener(port: int) -> tuple[int, str] | None:
-    """Return number and name of a process that listens on a port, where the system shows it."""
+    """Return number and name of a process that listens on a port, if the system shows it."""
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None

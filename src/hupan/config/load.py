@@ -38,7 +38,7 @@ class InvalidSetting:
         name: the setting, or the unknown name.
         source: where the value came from.
         expected: completes the sentence "expected …".
-        masked_value: the value as it may be shown, "" where it may not or there is none.
+        masked_value: the value as it may be shown, "" if it may not or there is none.
     """
 
     name: str

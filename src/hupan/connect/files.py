@@ -41,7 +41,7 @@ def digest_of(data: bytes) -> str:
 
 
 def read_file(path: Path) -> FileContent | None:
-    """Return what a file holds; None where there is none.
+    """Return what a file holds; None if there is none.
 
     Raises:
         ConnectRefused: it is not a regular file, or is too large.
@@ -105,7 +105,7 @@ def _replace(path: Path, content: FileContent) -> None:
 
 
 def _copy_attributes(path: Path, descriptor: int) -> None:
-    """Copy labels of SELinux and the like, where there are any."""
+    """Copy labels of SELinux and the like, if there are any."""
     with contextlib.suppress(OSError, AttributeError):
         for name in os.listxattr(path):
             with contextlib.suppress(OSError):

@@ -131,7 +131,7 @@ class RecordFolder:
             )
 
     def load(self) -> Record | None:
-        """Return what was changed; None where nothing is installed.
+        """Return what was changed; None if nothing is installed.
 
         Raises:
             ConnectRefused: the file is of another user or damaged.

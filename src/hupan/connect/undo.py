@@ -68,7 +68,7 @@ def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
         parts: what is undone; the others stay as they are.
 
     Returns:
-        None where there is nothing to undo.
+        None if there is nothing to undo.
 
     Raises:
         ConnectRefused: the record cannot be read, or is another user's.
@@ -118,7 +118,7 @@ def undo_entries(
 
 
 def undo_traces(places: Places, parts: Sequence[Part]) -> Undone | None:
-    """Remove what contains our names, where no record says how it was before."""
+    """Remove what contains our names, if no record says how it was before."""
     undoing = _Undoing(places, Undone())
     if places.system is not None and "system" in parts and places.system.certificate.exists():
         with undoing.kept_failure(places.system.certificate):
@@ -286,7 +286,7 @@ class _Undoing:
                 write_file(path, after)
 
     def strip_system(self, system: SystemStore) -> None:
-        """Remove the certificate where no record says how it was before."""
+        """Remove the certificate if no record says how it was before."""
         system.certificate.unlink()
         system.run_update()
         self._strip_system_keystore(system.keystore)

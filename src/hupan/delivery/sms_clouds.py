@@ -327,7 +327,7 @@ class Verdict:
     """A provider's result for a message.
 
     Attributes:
-        code: its result code; "" where the response has none.
+        code: its result code; "" if the response has none.
         message: its words.
     """
 

@@ -148,7 +148,7 @@ class SuccessRule:
 
     @property
     def needs_body(self) -> bool:
-        """Whether the status alone does not decide."""
+        """Whether the status does not decide alone."""
         return bool(self.text or self.pattern or self.json_path)
 
     def matches(self, body: str) -> bool:

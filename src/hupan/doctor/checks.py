@@ -365,7 +365,7 @@ def _retries(wire: Wire) -> str:
 
 
 def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, object]] | None:
-    """Read or replace the faults of a sandbox; return None where there is none."""
+    """Read or replace the faults of a sandbox; return None if there is none."""
     body = None if faults is None else json.dumps(faults).encode()
     reply = wire.send(method, "/sandbox/faults", body)
     if reply.status != _OK or not reply.header("content-type").startswith("application/json"):

@@ -108,7 +108,7 @@ class Drafts:
 
         Args:
             sender: the socket that it comes from.
-            chat: what is written in.
+            chat: the chat that the draft is for.
             message: as sockets get it.
         """
         self._presence.pass_on(sender, message)

@@ -262,7 +262,7 @@ class AvatarPictures:
         self._max_pictures = max_pictures
 
     async def resolve(self, tx: Transaction, account: Account, url: str) -> str | None:
-        """Return the public address of the caller's picture, None where the URL names no picture.
+        """Return the public address of the caller's picture, None if the URL names no picture.
 
         "" is the default avatar. The account is locked. An address of the public picture host that
         names no upload stays as it is, and its key belongs to this account from now on: otherwise

@@ -68,8 +68,8 @@ class DrawnPicture:
 def redraw(source: BinaryIO, target: BinaryIO) -> DrawnPicture:
     """Redraw a picture: the same pixels, and nothing else of the upload.
 
-    Format, size and number of pixels are checked before anything is decoded. Of an animation the
-    first frame is drawn. A photo is turned as its metadata says, and then loses all of them.
+    Format, size and number of pixels are checked before anything is decoded. Of an animation, only
+    the first frame is kept. A photo is rotated as its metadata says, and then loses all metadata.
 
     Raises:
         RefusedPicture: it is of another kind, too large or broken.

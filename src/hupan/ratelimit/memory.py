@@ -167,7 +167,7 @@ ORIGIN_KEYS: Mapping[OriginKind, OriginKey] = {
     "site": attrgetter("site"),
     "ipv4_block": attrgetter("ipv4_block"),
 }
-"""Return the key under which an origin is counted, "" where the limit does not apply to it."""
+"""Return the key under which an origin is counted, "" if the limit does not apply to it."""
 
 
 @dataclass(frozen=True, slots=True)

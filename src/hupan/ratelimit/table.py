@@ -48,7 +48,7 @@ class LimitDefinition:
             `wrong_attempts`, or the `limit` of endpoints in `contract/`.
         counted: in the store, exact; or by each process in memory, each request or by its outcome.
         name: its name in the store and in metrics.
-        count_setting: the property with the number of events, where the setting has another unit.
+        count_setting: the property with the number of events, if the setting has another unit.
         lock_seconds: after the maximum of events in a row, nothing passes for this long.
         origin_kind: which network of an address is counted.
     """

@@ -25,7 +25,7 @@ _UPGRADE = b"upgrade"
 
 
 def replay_command(entry: Entry) -> str:
-    """Return a command for a POSIX shell; "" where the same bytes cannot be sent again."""
+    """Return a command for a POSIX shell; "" if the same bytes cannot be sent again."""
     request = entry.request
     headers = request.headers
     if (

@@ -120,9 +120,9 @@ class EntryView(Struct, frozen=True, rename="camel"):
     """What the journal shows of an entry; see `Entry`.
 
     Attributes:
-        endpoint: method and path of the endpoint, "" where Hupan serves none.
+        endpoint: method and path of the endpoint, "" if Hupan serves none.
         note: what is worth knowing about the request as a whole.
-        curl: a command that sends the same bytes again, "" where there is none.
+        curl: a command that sends the same bytes again, "" if there is none.
     """
 
     id: int
@@ -179,7 +179,7 @@ class Explainer:
         return any(self.route_key(one, path, b"") in self.endpoints for one in methods)
 
     def find_endpoint(self, entry: Entry) -> AnyEndpoint | None:
-        """Return the endpoint of a request, None where Hupan serves none."""
+        """Return the endpoint of a request, None if Hupan serves none."""
         key = self.route_key(entry.method, entry.path, entry.request.header(b"host"))
         return self.endpoints.get(key)
 

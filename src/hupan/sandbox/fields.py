@@ -83,7 +83,7 @@ class Decoded:
     value: Json = None
 
     def plain(self) -> Json:
-        """Return it as JSON, None where nothing could be read."""
+        """Return it as JSON, None if nothing could be read."""
         return plain(self.fields) if self.fields or self.value is None else self.value
 
     def find(self, name: str) -> Field | None:
@@ -92,7 +92,7 @@ class Decoded:
 
 
 def plain(fields: Sequence[Field]) -> dict[str, Json]:
-    """Return fields as an object; of a name that occurs again the last one counts."""
+    """Return fields as an object; of a repeated name, the last one counts."""
     values: dict[str, Json] = {}
     for one in fields:
         if one.is_item:
@@ -380,7 +380,7 @@ def decode_protobuf(
 
     Args:
         body: the bytes.
-        message: what the endpoint takes; None where that is not known.
+        message: what the endpoint takes; None if that is not known.
         any_types: by name, those that an `Any` may hold.
     """
     fields: list[Field] = []

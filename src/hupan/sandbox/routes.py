@@ -438,7 +438,7 @@ class SandboxRoutes:
 
 
 async def _explain_http_error(request: Request, error: Exception) -> Response:
-    """Respond where no route has the path or the method, with the headers of all responses."""
+    """Respond if no route has the path or the method, with the headers of all responses."""
     if not isinstance(error, HTTPException):
         raise error
     zh, en = _HTTP_ERRORS.get(error.status_code, ("无法处理这个请求", "the request is refused"))

@@ -429,7 +429,7 @@ class HttpConnection(HttpToolsProtocol):
             return
 
     def _open_socket(self, data: bytes) -> bool:
-        """Accept an upgrade to a WebSocket; return False where it is not one, or not asked here.
+        """Accept an upgrade to a WebSocket; return False if it is not one, or not asked here.
 
         Args:
             data: what has arrived after the request.
@@ -546,7 +546,7 @@ class HttpConnection(HttpToolsProtocol):
         self._is_first_in_read = self._completed_messages == self._completed_messages_before
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header, or a trailer where no header is read."""
+        """Store a header, or a trailer if no header is read."""
         name = name.lower()
         self.headers.append((name, value))
         if name in _CONNECTION_HEADERS:
@@ -747,7 +747,7 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Close once the response is complete, at once where it never will be."""
+        """Close once the response is complete, or at once if it never will be."""
         cycle = self.last_cycle
         if cycle is None or not cycle.is_endless or cycle.response_complete:
             super().shutdown()

@@ -10,7 +10,7 @@ class Rejection:
     """A request that the listener refused before the app had the whole of it.
 
     Attributes:
-        method: "" where even that could not be read.
+        method: "" if even that could not be read.
         target: as it was sent.
         headers: as far as they were read.
         data: what was read last, if it broke the parser.

@@ -271,7 +271,7 @@ _CHECKS_PER_DEADLINE = 4
 _MAX_PERIOD_SECONDS = 1.0
 # Files other than connections: the store, its log, mail, listening sockets.
 _MAX_OTHER_DESCRIPTORS = 128
-# Connections that sockets leave free for requests, where there are enough.
+# Connections that sockets leave free for requests, if there are enough.
 _CONNECTIONS_FOR_REQUESTS = 256
 # An eviction inspects all connections, so it makes room for several new ones at once.
 _EVICTION_DIVISOR = 32

@@ -365,7 +365,7 @@ class SessionSummary(Struct, frozen=True):
 
     Attributes:
         number: names it among those of its account.
-        country: where it was opened from, "" where that is not known.
+        country: where it was opened from, "" if that is not known.
     """
 
     number: int

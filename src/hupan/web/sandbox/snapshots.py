@@ -85,6 +85,6 @@ class SnapshotPages:
 
 
 def name_from_file(file_name: str) -> str:
-    """Return the name of a snapshot after that of its file, "" where no character is usable."""
+    """Return the name of a snapshot after that of its file, "" if no character is usable."""
     base = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(SNAPSHOT_SUFFIX)
     return _FOREIGN.sub("-", base).strip("._-")[:MAX_NAME_CHARACTERS]
