@@ -386,7 +386,7 @@ class CaptchaPool(Generic[Picture]):
 
     `render` and `make_answer` are called only in that thread, so a seeded source of answers repeats
     if nothing else uses it. A refill begins at half the size, and the first one at the start, or
-    with the first request where `fill_at_start` is false. `on_failure` is called for each error, in
+    with the first request if `fill_at_start` is false. `on_failure` is called for each error, in
     the thread.
     """
 

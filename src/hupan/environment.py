@@ -362,7 +362,7 @@ def _split_mailbox(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _naming_the_setting(prefix: str) -> Iterator[None]:
-    """Raise UnusableSetting with the setting's name where an option is not valid."""
+    """Raise UnusableSetting with the setting's name if an option is not valid."""
     try:
         yield
     except InvalidOption as error:
@@ -408,7 +408,7 @@ def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
 
 @contextmanager
 def _naming_the_ca_file() -> Iterator[None]:
-    """Raise UnusableSetting where the file holds no certificate."""
+    """Raise UnusableSetting if the file holds no certificate."""
     try:
         yield
     except (ssl.SSLError, OSError) as error:

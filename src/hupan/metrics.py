@@ -208,7 +208,7 @@ class EventLoopLag:
 
 
 def process_metrics() -> list[MetricFamily]:
-    """Return memory, descriptors and processor time; the first two where the system has /proc."""
+    """Return memory, descriptors and processor time; the first two if the system has /proc."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     families = [
         _single_sample_family(

@@ -92,7 +92,7 @@ async def migrate_database(settings: Settings) -> int:
 
 
 async def create_database(settings: Settings) -> None:
-    """Create an empty store in a file, even where a key exists already.
+    """Create an empty store in a file, even if a key exists already.
 
     Raises:
         OperationRefused: there is a store, or none can be created.

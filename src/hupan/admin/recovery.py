@@ -17,7 +17,7 @@ class RecoveryAdmin:
 
     Finds accounts by id, phone number or e-mail address (`identifier`). `get_recovery` and
     `get_contact_undo` read the server's key, so they are called only if they are needed, and
-    raise OperationRefused where it cannot be read.
+    raise OperationRefused if it cannot be read.
     """
 
     def __init__(

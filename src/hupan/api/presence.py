@@ -45,7 +45,7 @@ class Socket(Protocol):
         ...
 
     def send(self, data: bytes, *, is_optional: bool = False) -> None:
-        """Send a binary message; an optional one is dropped where the peer is slow to read."""
+        """Send a binary message; an optional one is dropped if the peer is slow to read."""
         ...
 
     def send_text(self, text: bytes) -> None:

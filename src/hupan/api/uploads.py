@@ -309,7 +309,7 @@ class UploadPlaces:
         return place
 
     def free(self, place: UploadPlace) -> None:
-        """Return a place; does nothing where it was given up."""
+        """Return a place; does nothing if it was given up."""
         self._places.discard(place)
 
     def _free_slowest(self, rivals: list[UploadPlace], now: float) -> None:

@@ -153,13 +153,13 @@ def migrate_store(command: _StoreCommand) -> None:
     "create",
     help=say(
         "新建空数据库；密钥已存在而数据库不存在时，须用此命令确认。",
-        "Create an empty database. Needed where a key exists but its database does not.",
+        "Create an empty database. Needed if a key exists but its database does not.",
     ),
     short_help=say("新建空数据库", "Create an empty database"),
 )
 @_store_command
 def create_store(command: _StoreCommand) -> None:
-    """Create an empty store, also where a key exists already."""
+    """Create an empty store, even if a key exists already."""
     command.run(create_database, "operator-database-create")
     typer.echo(say("已新建空数据库", "an empty database was created"))
 

@@ -18,7 +18,7 @@ from hupan.library_errors import localize_reason
 
 
 def own_authority(folder: Path | None) -> Authority:
-    """Return the authority of the user, also where root runs this for them."""
+    """Return the authority of the user, even if root runs this for them."""
     user = find_user(os.environ)
     with user.rights():
         return prepare_authority(folder or default_folder(user, os.environ))

@@ -62,7 +62,7 @@ def read_file(path: Path) -> FileContent | None:
 
 
 def write_file(path: Path, content: FileContent) -> None:
-    """Replace a file, or write into it where it cannot be replaced.
+    """Replace a file, or write into it if it cannot be replaced.
 
     A file that is mounted by itself, as a container's hosts file, cannot be replaced, nor can one
     whose folder or owner is out of reach. One with a second name (a hard link) would lose it.

@@ -88,7 +88,7 @@ class Step:
     """One place that must point to the sandbox, or trust the authority.
 
     Attributes:
-        state: "skipped" where it cannot be changed, for a reason.
+        state: "skipped" if it cannot be changed, for a reason.
     """
 
     part: Part

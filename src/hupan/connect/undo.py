@@ -61,7 +61,7 @@ class Undone:
 
 
 def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
-    """Undo an installation; where its record is lost, remove what contains our names.
+    """Undo an installation; if its record is lost, remove what contains our names.
 
     Args:
         places: what this machine has.

@@ -128,7 +128,7 @@ class Endpoint(Generic[Access, Request, Response]):
         limit: what is counted in addition to failed attempts at secrets.
         json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
             that client reads another form than wire.md 1.3; its defaults are the response.
-        upstream: whether a message server answers instead where there is one (wire.md 8.5).
+        upstream: whether a message server answers instead if there is one (wire.md 8.5).
         sample: a request of the right form, for tests; None if the body is ignored.
     """
 

@@ -157,7 +157,7 @@ class GatewayCall:
 
 def _connection_errors() -> tuple[type[Exception], ...]:
     """Return what a connection may raise; ValueError for a response that cannot be decoded."""
-    import urllib3.exceptions  # noqa: PLC0415  costs start time where no gateway is used
+    import urllib3.exceptions  # noqa: PLC0415  costs start time if no gateway is used
 
     return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
 
@@ -231,7 +231,7 @@ class GatewayTransport:
             call.abort()
 
     def _new_connection(self) -> "HTTPConnection":
-        from urllib3.connection import (  # noqa: PLC0415  costs start time where no gateway is used
+        from urllib3.connection import (  # noqa: PLC0415  costs start time if no gateway is used
             HTTPConnection,
             HTTPSConnection,
         )

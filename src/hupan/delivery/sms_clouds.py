@@ -58,7 +58,7 @@ class CloudOptions:
         templates: ids of the approved templates by purpose; "code" is required; "reset" is that of
             "code" unless given; "notice" is for all notices that are not given.
         template_params: variables of the templates with a code, in order: `code`, `minutes`, or
-            `name=code` where the template calls it otherwise. Notices have none.
+            `name=code` if the template calls it otherwise. Notices have none.
         app_id: the application at Tencent Cloud.
         region: of Tencent Cloud.
         url: https, or http for a loopback host; empty for the provider's own.
@@ -180,7 +180,7 @@ class CloudOptions:
             are_known and has_code and len(set(names)) == len(names),
             "template_params",
             "模板变量的列表，如 code, minutes；变量名不同时写作 number=code",
-            "variables such as code, minutes, or number=code where the template has another name",
+            "variables such as code, minutes, or number=code if the template has another name",
         )
 
     def _require_application(self) -> None:

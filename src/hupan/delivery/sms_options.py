@@ -267,7 +267,7 @@ _RESERVED_HEADERS: Final = frozenset(
     }
 )
 _MAX_PUBLIC_PATH_PART = 11
-# Values that break JSON where a placeholder is not inside quotes.
+# Values that break JSON if a placeholder is not inside quotes.
 _SAMPLE: Final = dict.fromkeys(PLACEHOLDERS, '+0"') | {"timestamp": "1700000000"}
 
 

@@ -135,7 +135,7 @@ class SmtpSender:
     """
 
     def __init__(self, options: SmtpOptions, brand: str = DEFAULT_BRAND) -> None:
-        import aiosmtplib  # noqa: PLC0415  costs start time where no mail is sent
+        import aiosmtplib  # noqa: PLC0415  costs start time if no mail is sent
 
         self._options = options
         self._brand = require_brand(brand)

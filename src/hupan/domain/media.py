@@ -177,7 +177,7 @@ class PictureAddresses:
     """Addresses of pictures.
 
     Without a base, pictures have the host name that clients have built in, and a client whose name
-    resolution leads that to this server sees them. They are stored so, too, where the base depends
+    resolution leads that to this server sees them. They are stored so, too, if the base depends
     on the client.
 
     Args:

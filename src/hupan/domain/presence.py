@@ -76,7 +76,7 @@ class Connection:
 
     Attributes:
         number: names it within this process.
-        connected_at_ms: unix milliseconds: which of several is the oldest follows from them.
+        connected_at_ms: unix milliseconds; they determine which of several is the oldest.
     """
 
     __slots__ = ("account", "connected_at_ms", "link", "number", "token_hash")

@@ -63,7 +63,7 @@ class ProductChange(Struct, frozen=True, kw_only=True):
     Attributes:
         type: 1 is VIP for `cycle` days; the server delivers nothing else.
         price: whole coins.
-        price_vip: for accounts with VIP; that of all others where it was never set.
+        price_vip: for accounts with VIP; that of all others if it was never set.
         on_sale: whether clients see it.
     """
 

@@ -45,7 +45,7 @@ class InvalidSnapshot(LocalizedError):
 
 
 class SnapshotTooLarge(LocalizedError):
-    """The data is more than a snapshot holds."""
+    """The data is more than a snapshot can hold."""
 
     def __init__(self) -> None:
         megabytes = MAX_SNAPSHOT_BYTES // 2**20

@@ -2,7 +2,7 @@
 
 A key has two slots, chosen by a hash that clients cannot predict, and only the lower one is
 incremented. So a count is never too low: a client that uses a thousand keys neither evicts nor
-resets any. It can be too high where a key shares both slots with others, which takes about as many
+resets any. It can be too high if a key shares both slots with others, which takes about as many
 keys in one window as there are slots. Windows are aligned to the clock: an hour begins at minute 0.
 Each process counts its own requests.
 """

@@ -77,7 +77,7 @@ class LimitDefinition:
         return max_events
 
     def make_limits(self, settings: Settings) -> tuple[Limit, ...]:
-        """Return the limit, or nothing where it is off."""
+        """Return the limit, or nothing if it is off."""
         max_events = self.max_events(settings)
         limit = Limit(self.name, max_events, self.window_seconds, self.lock_seconds)
         return (limit,) if max_events else ()

@@ -443,7 +443,7 @@ async def _answer(one: ActiveRule, send: Send, headers: Headers) -> None:
 async def forward(
     targets: Sequence[UpstreamClient], scope: Scope, receive: Receive, send: Send, allowed: Headers
 ) -> None:
-    """Let a program on this machine answer; 502, 504 or 508 where it does not."""
+    """Let a program on this machine answer; 502, 504 or 508 if it does not."""
     await ensure_task()
     english = wants_english(dict(scope["headers"]))
     failure: AppError

@@ -1,7 +1,7 @@
 """The application of the sandbox with its journal around it (K-3).
 
 It is between the listener and the application, so it sees the bytes that a client sent and those
-that it gets, also where a fault or a rule answers. Requests that run without a task
+that it gets, even if a fault or a rule answers. Requests that run without a task
 (docs/decisions/0019-begun-at-once.md) continue to do so.
 """
 

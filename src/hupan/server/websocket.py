@@ -263,7 +263,7 @@ class WebSocket(asyncio.Protocol):
 
         Args:
             data: the message.
-            is_optional: whether it is dropped where the peer is slow to read.
+            is_optional: whether it is dropped if the peer is slow to read.
         """
         if self._framing.state is not State.OPEN:
             return

@@ -248,7 +248,7 @@ async def find_ranks_with_text(
     reader: Reader, index_version: int, ranks: Sequence[int], keyword: str
 ) -> set[int]:
     """Return those of up to `TEXTS_PER_QUERY` ranks whose text contains a keyword."""
-    pattern = f"%{keyword.translate(_LIKE_ESCAPES)}%"  # LIKE knows no case where both are folded
+    pattern = f"%{keyword.translate(_LIKE_ESCAPES)}%"  # LIKE knows no case if both are folded
     padded = _pad_parameters(ranks, TEXTS_PER_QUERY)
     return {
         int(row[0])

@@ -56,7 +56,7 @@ _PASSED_ON_ERRORS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 _REMOTE_CONTEXT = "while executing command on "
-"""How Citus' context begins where another machine refused a statement."""
+"""How Citus' context begins if another machine refused a statement."""
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
 CANCEL_SECONDS = 0.5
@@ -79,7 +79,7 @@ _DEAD_CONNECTION_ERRORS = (
 
 
 def is_connection_dead(error: BaseException) -> bool:
-    """Return whether another connection may succeed where this one cannot."""
+    """Return whether another connection may succeed if this one cannot."""
     return isinstance(error, _DEAD_CONNECTION_ERRORS) and not is_passed_on(error)
 
 

@@ -1,7 +1,7 @@
 """Forms: their bodies within bounds, a token against other sites, and each submission once.
 
 A form carries a token that the server signed. It shows that the form comes from a page of this
-server, also where the browser names no origin: with `no-referrer` it sends `Origin: null`, and to a
+server, even if the browser names no origin: with `no-referrer` it sends `Origin: null`, and to a
 plain http address other than loopback no `Sec-Fetch-Site`. A token that was used leads to where the
 first submission led, so a double click acts once (web.md W-9, W-13).
 """
