@@ -37,6 +37,18 @@ def test_rows_of_users_are_not_called_the_operators_own() -> None:
     }, "a table with a column `account_id` is bounded per account"
 
 
+def test_rows_of_an_account_are_erased_with_it() -> None:
+    """A row under another name than `account_id` would outlive its account (security A7)."""
+    tested = {"picture_keys": "tests/domain/test_media.py::test_erased_with_the_account"}
+    by_account = {one.table for one in TABLE_BOUNDS if one.per == "account"}
+    named = {
+        table.name
+        for table in list_tables()
+        if "account_id" in {column.name for column in table.columns}
+    }
+    assert by_account - named == tested.keys(), "call the column of the account `account_id`"
+
+
 def test_every_bound_is_reached_by_a_test() -> None:
     """A row of the list is tested generically, or names its test (security X5)."""
     growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
