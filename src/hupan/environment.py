@@ -389,7 +389,7 @@ UPSTREAM_SOCKET_PATH = "/ws"
 
 
 def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
-    """Return where the message server takes sockets, None if it takes none (wire.md 8.5).
+    """Return where the message server accepts sockets, None if it does not (wire.md 8.5).
 
     Raises:
         UnusableSetting: `upstream_ca_file` holds no certificate.

@@ -63,7 +63,7 @@ def parse_upstream(url: str) -> UpstreamAddress:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSocketAddress:
-    """Where the message server takes sockets.
+    """Where the message server accepts sockets.
 
     Attributes:
         url: with the scheme ws or wss.

@@ -308,7 +308,7 @@ def _check_header(
 
 BATCH_ROWS = 2_000
 MAX_BOTS_PER_IMPORT = 10_000
-"""They are stored in one transaction, for which a running server waits."""
+"""The maximum of one import: one transaction, for which a running server waits."""
 GROUP_COLUMN_NAMES = tuple(column.name for column in GROUP_COLUMNS)
 BOT_COLUMN_NAMES = (*(column.name for column in BOT_COLUMNS), "chatType", "introductions")
 

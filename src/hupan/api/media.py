@@ -306,7 +306,7 @@ class MediaApp:
         return has_more
 
     async def _send_rest(self, picture: StoredPicture, send: Send) -> None:
-        """Send what follows the first bytes; a picture that is gone ends the connection."""
+        """Send what follows the first bytes; end the connection if the picture is gone."""
         restart_wait = getattr(send, "restart_wait", None)
         offset = len(picture.start)
         while offset < picture.size:

@@ -77,7 +77,7 @@ _TOKEN_ENDINGS = ("token", "auth", "session", "sessionid", "sid", "key", "creden
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAX_UNQUOTE_ROUNDS = 3
 _REFLECTING_METHODS = frozenset({"TRACE", "TRACK", "CONNECT"})
-"""Their answer may repeat the signed headers (RFC 9110 9.3.8), or opens a tunnel."""
+"""Methods whose answer may repeat the signed headers (RFC 9110 9.3.8), or open a tunnel."""
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 _WITHOUT_BODY = frozenset({204, 304})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

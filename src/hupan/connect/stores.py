@@ -50,8 +50,8 @@ class SystemStore:
 
     Attributes:
         local: certificates of this machine, which `update` adds to those in `made`.
-        made: what is made of all of them.
-        update: the command that makes it.
+        made: what `update` generates from all of them.
+        update: the command that does so.
     """
 
     local: Path

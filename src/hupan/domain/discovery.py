@@ -274,7 +274,7 @@ class DiscoveryImporter:
 FEATURED_CATEGORY = "精选"
 """The category of all featured groups, in addition to their own."""
 DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅")
-"""Those of the reference, used until others are set."""
+"""The categories of the reference, used until others are set."""
 MAX_CATEGORIES = 50
 MAX_CATEGORY_CHARACTERS = 16
 MAX_REQUESTED_CATEGORY_CHARACTERS = 64

@@ -42,7 +42,7 @@ class SessionEvents:
 
     def __init__(self, feed: SessionEndFeed, last_id: int, now: float) -> None:
         self._feed = feed
-        # Ends become visible in another order than they were recorded.
+        # Ends may become visible in another order than that of their recording.
         self._after = last_id - OVERLAP_MS
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(MAX_UNREAD_EVENTS)
         self._is_overrun = False

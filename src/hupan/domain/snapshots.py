@@ -2,7 +2,7 @@
 
 The file is lines of JSON: a header; for each table an object with its columns, then an array for
 each row; an object for each captured message, for the credentials of each account that the sandbox
-made, and for each piece of a picture; at last the SHA-256 of all lines before. Every line is
+created, and for each piece of a picture; at last the SHA-256 of all lines before. Every line is
 checked before anything is restored.
 """
 
@@ -106,7 +106,7 @@ class Snapshot:
     Attributes:
         tables: the rows of each table.
         messages: that were captured, as JSON objects.
-        credentials: of accounts that the sandbox made, as JSON objects.
+        credentials: of accounts that the sandbox created, as JSON objects.
         pictures: by file name.
     """
 

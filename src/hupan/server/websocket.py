@@ -88,7 +88,7 @@ class PacedSocketHandler(SocketHandler, Protocol):
 
 @runtime_checkable
 class SocketApp(Protocol):
-    """An app that takes sockets as well as requests."""
+    """An app that accepts sockets as well as requests."""
 
     def is_socket_path(self, path: str) -> bool:
         """Return whether a path is that of sockets."""

@@ -127,7 +127,7 @@ async def check_rows(
 
     Args:
         store: a store that may be in use.
-        settle: waits until interrupted commits are resolved; then faults must be there still.
+        settle: waits until interrupted commits are resolved; only faults that remain then count.
 
     Raises:
         StoreUnavailable: a row could not be read.

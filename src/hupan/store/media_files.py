@@ -97,7 +97,7 @@ class PictureFolders(Protocol):
         ...
 
     async def belongs_to(self, owner: str, *, may_claim: bool) -> bool:
-        """Return whether the folders belong to a store; one that may can claim them first.
+        """Return whether the folders belong to a store; it claims them first if it may.
 
         Raises:
             OSError: that cannot be read.

@@ -219,11 +219,10 @@ class Bulkhead:
     def choose_stalled(
         self, leases: Iterable[tuple[Holder, Lease]]
     ) -> list[tuple[Holder, asyncio.Event]]:
-        """Count stalled statements, while others wait; return whose are too many.
+        """Count stalled statements while others wait; return the holders of those above the bound.
 
-        With each comes what is set when its operation ended.
-
-        If no account gets a prompt answer, the whole server may be slow: then only the oldest one.
+        The event of each is set when its operation has ended. If no account gets a prompt answer,
+        the whole server may be slow: then only the oldest is returned.
         """
         now = time.monotonic()
         stalled = sorted(

@@ -37,7 +37,7 @@ _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
 class FormRefused(Exception):
-    """A form cannot be taken.
+    """A form cannot be accepted.
 
     Attributes:
         http_status: 400, 403 or 413.
@@ -59,7 +59,7 @@ class FieldProblem:
 
 
 class FieldRefused(Exception):
-    """A field has a value that cannot be taken; the form is shown again with what was typed.
+    """A field has a value that cannot be accepted; the form is shown again with what was typed.
 
     Attributes:
         problem: the field, and why.
@@ -88,7 +88,7 @@ class FormState:
 
 
 def read_decimal(fields: Mapping[str, str], name: str, maximum: int) -> Decimal:
-    """Return a number of a form, 0 for an empty field; full-width digits are taken (web.md W-7).
+    """Return a number of a form, 0 for an empty field; full-width digits are valid (web.md W-7).
 
     Raises:
         FieldRefused: it is not a number, or not within 0 to `maximum`.
@@ -180,7 +180,7 @@ class Uploads:
 
 
 class _UploadParser(MultiPartParser):
-    """Refuses a body that ends early, which the library takes."""
+    """Refuses a body that ends early, which the library accepts."""
 
     def __init__(self, request: Request, max_bytes: int) -> None:
         super().__init__(
