@@ -189,7 +189,7 @@ def normalize_phone(text: str) -> str:
 
     Removed are dashes, dots, brackets, spaces of all kinds and invisible marks; full-width
     characters become ASCII, and `00` before a country code becomes `+`. A single digit after a
-    dot is a decimal fraction, so that is no number.
+    dot is a decimal fraction, so that is not a number.
     """
     if len(text) > MAX_CONTACT_CHARACTERS or _LINE_BREAKS.search(text):
         return ""
@@ -228,7 +228,7 @@ _EMAILS_IN_TEXT = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
 # Where such a domain ends is unknown without spaces, so only the part before it is masked.
 _IDN_EMAILS_IN_TEXT = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
 FULLY_MASKED = "?"
-"""Stands for text that is no contact: it may be anything, even a password."""
+"""Stands for text that is not a contact: it may be anything, even a password."""
 
 
 def mask_contact(target: str) -> str:

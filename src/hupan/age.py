@@ -220,7 +220,7 @@ class DecryptingReader(io.RawIOBase):
             return _cut_error()
         if not is_last and self._opens(sealed, is_last=True):
             return AgeError(
-                "备份文件的末尾之后还有多余的内容", "something follows the end of the backup"
+                "备份文件的末尾之后还有多余的内容", "unexpected data after the end of the backup"
             )
         position = self._number * CHUNK_BYTES
         return AgeError(
@@ -382,7 +382,7 @@ def _unwrap(stanzas: Sequence[_Stanza], opener: Opener) -> bytes:
     if not wanted:
         raise AgeError(
             "该备份由口令加密：请设置 HUPAN_BACKUP_PASSPHRASE",
-            "this backup is encrypted by a passphrase: set HUPAN_BACKUP_PASSPHRASE",
+            "this backup is encrypted with a passphrase: set HUPAN_BACKUP_PASSPHRASE",
         )
     for stanza in wanted:
         file_key = _unwrap_by_identity(stanza, opener)
@@ -398,7 +398,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if [stanza.arguments[0] for stanza in stanzas] != ["scrypt"]:
         raise AgeError(
             "该备份由公钥加密：请用 --key-file 给出私钥文件",
-            "this backup is encrypted for a public key: name the file of the private key with "
+            "this backup is encrypted for a public key: give the file of the private key with "
             "--key-file",
         )
     arguments = [*stanzas[0].arguments[1:], "", ""]
@@ -409,7 +409,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if log_n > MAX_SCRYPT_LOG_N:
         raise AgeError(
             f"备份文件要求过高的计算量（2^{log_n}，上限 2^{MAX_SCRYPT_LOG_N}）",
-            f"the backup asks for too much work (2^{log_n}, at most 2^{MAX_SCRYPT_LOG_N})",
+            f"the backup requires too much work (2^{log_n}, at most 2^{MAX_SCRYPT_LOG_N})",
         )
     file_key = _unseal(_scrypt(passphrase, salt, log_n), stanzas[0].body)
     if file_key is None:

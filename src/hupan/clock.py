@@ -123,7 +123,7 @@ class AdjustableClock:
             self._frozen_at = unix_seconds
 
     def freeze(self) -> None:
-        """Stand still."""
+        """Stop the time."""
         self._frozen_at = self.now()
 
     def unfreeze(self) -> None:

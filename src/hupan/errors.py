@@ -46,7 +46,7 @@ class NotSignedIn(AppError):
 
 
 class MissingToken(AppError):
-    """A token is needed and none came; answered as JSON on every endpoint (wire.md 1.7)."""
+    """A token is required, but none was sent; answered as JSON on every endpoint (wire.md 1.7)."""
 
     code = NotSignedIn.code
     zh = NotSignedIn.zh

@@ -115,7 +115,7 @@ class _Connection:
 class UpstreamRequest:
     """One request in progress, and its answer.
 
-    The caller sends the head, then all of the body; at any time after the head it may read.
+    The caller sends the head, then all of the body; it may read at any time after the head.
     """
 
     def __init__(self, connection: _Connection, *, is_reused: bool) -> None:

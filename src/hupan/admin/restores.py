@@ -245,7 +245,7 @@ async def _reserved_target(settings: Settings) -> AsyncIterator[Database | None]
 async def _opened_target(settings: Settings) -> AsyncIterator[Database | None]:
     """Open an empty database of a server, which gets the tables; None for a file.
 
-    A store that is there already is not migrated, of any version.
+    An existing store is not migrated, whatever its version.
     """
     if not settings.is_postgres:
         yield None

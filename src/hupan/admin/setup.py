@@ -306,7 +306,7 @@ def _make_folder(folder: Path, account: ServiceAccount, *, is_data: bool) -> Non
 
 
 def _check_is_writable(folder: Path, account: ServiceAccount) -> None:
-    """Refuse a folder that root may write and the server's user may not."""
+    """Refuse a folder that root can write to but the server's user cannot."""
     status = folder.stat()
     is_writable = (
         status.st_uid == account.uid
@@ -385,7 +385,7 @@ def _quote_for_systemd(word: str, *, quotes: bool = True) -> str:
 
 
 def make_front(front: str, host_name: str) -> str:
-    """Return the configuration of nginx or Caddy; without a host name with those of clients."""
+    """Return the configuration of nginx or Caddy; without a host name, with those of clients."""
     if front == "nginx":
         text = deploy_file("nginx/hupan.conf")
         if name := host_name.partition(":")[0]:  # without its port

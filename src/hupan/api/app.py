@@ -697,7 +697,7 @@ class Dispatcher:
         header_map: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
-        """Respond about a path that is no endpoint, in the form that its client reads."""
+        """Respond about a path that is not an endpoint, in the form that its client reads."""
         if not is_protobuf:
             await self._send_http_error(failure, http_status, request_id, header_map, send)
             return

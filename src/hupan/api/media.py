@@ -139,7 +139,7 @@ async def get_upload_token(
 
 
 def match_media(method: str, path: str, header_map: Mapping[bytes, bytes]) -> MediaTarget | None:
-    """Return what a request without an endpoint addresses, None if it is no picture's."""
+    """Return what a request without an endpoint addresses, None if it is not for pictures."""
     host = header_map.get(b"host", b"").decode("latin-1").lower().partition(":")[0].rstrip(".")
     is_get, is_post = method in ("GET", "HEAD"), method == "POST"
     if path.startswith(MEDIA_PATH):

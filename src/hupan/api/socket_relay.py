@@ -215,7 +215,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             return
         self._waiting_bytes += len(text)
         if self._waiting_bytes > MAX_WAITING_BYTES:
-            self._fail("it does not take what clients send")
+            self._fail("it does not read what clients send")
         else:
             self._waiting.append(text)
             self._relays.hold(self, self.measure())
@@ -228,7 +228,7 @@ class SocketRelay(asyncio.BufferedProtocol):
 
     def give_up(self) -> None:
         """End both sides because all relays together hold too much."""
-        self._fail("too much waits for it")
+        self._fail("too much data is waiting for it")
         self.abort()
 
     def resume(self) -> None:
@@ -323,7 +323,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         if self._peer is not None:
             self._cancel_timer()
             self._timer = asyncio.get_running_loop().call_later(
-                BLOCKED_SECONDS, self._fail, "it does not take what clients send"
+                BLOCKED_SECONDS, self._fail, "it does not read what clients send"
             )
 
     def resume_writing(self) -> None:
@@ -392,7 +392,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         received = self._framing.close_rcvd
         self._end_within(CLOSE_SECONDS)
         if received is None or self._peer is None:
-            self._fail("what it sends is no socket's")
+            self._fail("it sends data that is not a WebSocket's")
             return
         peer, self._peer = self._peer, None
         is_its_own = received.code in _OWN_CODES and received.code != SESSION_ENDED

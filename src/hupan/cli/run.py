@@ -58,7 +58,7 @@ def current_operator_name() -> str:
 
 
 def current_operator() -> Operator:
-    """Return the operator, with the user that sudo names (which is no proof)."""
+    """Return the operator, with the user that sudo names (which is not proof)."""
     claimed = os.environ.get("SUDO_USER", "")
     return Operator(current_operator_name(), claimed if _is_valid_name(claimed) else "")
 

@@ -1,4 +1,4 @@
-"""Files of other programs: read with owner and mode, and replaced as a whole, even if killed."""
+"""Files of other programs: read with owner and mode, and replaced atomically."""
 
 import contextlib
 import errno

@@ -108,7 +108,7 @@ class GatewayCall:
             self._connection.connect()
         except failures as error:
             return NotSent(
-                f"the gateway is out of reach ({type(error).__name__})", is_retryable=True
+                f"the gateway cannot be reached ({type(error).__name__})", is_retryable=True
             )
         if not self._mark_sending():
             return NotSent("no time was left to send it", is_retryable=True)
@@ -117,7 +117,7 @@ class GatewayCall:
         except failures as error:
             if self._decided_response is not None:
                 return self._decided_response
-            return OutcomeUnknown(f"the gateway broke off ({type(error).__name__})")
+            return OutcomeUnknown(f"the gateway closed the connection ({type(error).__name__})")
 
     def _mark_sending(self) -> bool:
         """Record that the request may be sent from now on, unless the call was aborted."""

@@ -328,7 +328,7 @@ class Verdict:
 
     Attributes:
         code: its result code; "" if the response has none.
-        message: its words.
+        message: its message.
     """
 
     code: str

@@ -211,7 +211,7 @@ class HashProcess:
         return self._process.wait()
 
     def close_stream(self) -> None:
-        """Close the socket, on which the process exits, as it does when the server ends."""
+        """Close the socket; the process then exits, as it does when the server ends."""
         with contextlib.suppress(OSError):
             self._stream.close()
 

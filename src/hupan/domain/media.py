@@ -176,9 +176,9 @@ _DEFAULT_AVATAR = re.compile(r"default/([1-9][0-9]{0,18})\.png")
 class PictureAddresses:
     """Addresses of pictures.
 
-    Without a base, pictures have the host name that clients have built in, and a client whose name
-    resolution leads that to this server sees them. They are stored so, too, if the base depends
-    on the client.
+    Without a base, pictures have the host name that clients have built in, and a client that
+    resolves this name to this server sees them. They are stored in this form too, if the base
+    depends on the client.
 
     Args:
         public_url: of this server, "" if unknown.

@@ -221,7 +221,7 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close what was inherited: by the socket, uploads of others come and results are believed."""
+    """Close inherited files: the socket carries other uploads, and results on it are trusted."""
     os.dup2(1, 2)  # to nowhere
     os.close(0)
     start = 3

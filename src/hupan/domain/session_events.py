@@ -64,7 +64,7 @@ class SessionEvents:
         self._subscription.cancel()
 
     async def next(self) -> SessionEvent | None:
-        """Return the next event as soon as there is one; None after one that found no room."""
+        """Return the next event as soon as there is one; None after an event that was dropped."""
         if self._is_overrun and self._events.empty():
             return None
         return await self._events.get()

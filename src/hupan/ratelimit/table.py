@@ -43,7 +43,7 @@ class LimitDefinition:
     """One limit.
 
     Attributes:
-        setting: the maximum number of events; 0 is no limit.
+        setting: the maximum number of events; 0 means unlimited.
         event: what is counted. In the store: a group of `StoredLimits`, or a channel. In memory:
             `wrong_attempts`, or the `limit` of endpoints in `contract/`.
         counted: in the store, exact; or by each process in memory, each request or by its outcome.

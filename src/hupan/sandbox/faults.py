@@ -3,7 +3,7 @@
 The first rule that fires decides. A rule counts the requests that match its path and account, so
 `nth` means the nth of them since the rules were set.
 
-Faults concern what chat clients call: `/v1`, `/web/v1` and pictures. Health, `/oauth/` and
+Faults apply to what chat clients call: `/v1`, `/web/v1` and pictures. Health, `/oauth/` and
 `/sandbox/` never fail on demand. On `/ws` each message of a client counts as a request
 (`sandbox.sockets`).
 """

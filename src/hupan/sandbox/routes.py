@@ -254,7 +254,7 @@ def _parse_host(host: str) -> str | None:
     """Return the name in a `Host` without its port; None if it is not valid."""
     try:
         parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018 - it raises for what is no port
+        parts.port  # noqa: B018 - it raises for text that is not a port
     except ValueError:
         return None
     if parts.netloc != host or parts.username is not None or parts.password is not None:

@@ -1,7 +1,7 @@
 """Accounts by the beginning of their nickname: a separate table, read by one statement.
 
-Each change of what it shows writes it in the same transaction. A row has all that a hit shows, so
-that a search needs no row of an account, which may be stored on another machine.
+Every change of that data updates it in the same transaction. A row has everything that a hit shows,
+so that a search needs no row of an account, which may be stored on another machine.
 """
 
 from hupan.model import AccountId, FoundAccount

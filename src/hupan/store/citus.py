@@ -29,7 +29,7 @@ REFERENCE_TABLES = frozenset(
         "products",
     }
 )
-"""Written by operators, and by each order of a product; read with rows of any account."""
+"""Tables written by operators, and by each order of a product; read with rows of any account."""
 _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"

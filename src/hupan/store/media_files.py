@@ -106,7 +106,7 @@ class PictureFolders(Protocol):
 
 
 def open_spool(folder: Path) -> BinaryIO:
-    """Open a file without a name in a folder that is created, with its parent, if it is missing."""
+    """Open an unnamed file in a folder; create the folder and its parent if they are missing."""
     if not folder.exists():
         folder.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         folder.mkdir(_FOLDER_MODE, exist_ok=True)

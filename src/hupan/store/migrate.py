@@ -248,7 +248,7 @@ def check_all_applied(applied: dict[int, str], known: list[Migration], store: Pa
 def _apply_missing(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> list[Migration]:
-    """Applies what is missing in one transaction: all of it is kept or none."""
+    """Applies the missing migrations in one transaction, all or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(CREATE_MIGRATIONS_TABLE).fetchall()

@@ -76,7 +76,7 @@ async def purge_process_sockets(tx: Transaction, process: int, max_rows: int) ->
 
 
 async def renew_process(tx: Transaction, process: int) -> None:
-    """Record that a process lives."""
+    """Record that a process is alive."""
     await tx.execute(RENEW_PROCESS, process)
 
 
