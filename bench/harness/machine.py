@@ -10,6 +10,7 @@ import apsw
 
 from bench.harness.cores import CORES
 from bench.harness.report import Machine
+from hupan.cli.language import say
 
 _PACKAGES = ("uvicorn", "uvloop", "httptools", "apsw", "asyncpg", "argon2-cffi", "protobuf")
 _NOT_DURABLE = {"tmpfs", "ramfs", "overlay", "devtmpfs"}
@@ -39,12 +40,17 @@ def versions() -> dict[str, str]:
 
 
 def warnings(made: Machine) -> list[str]:
-    """Return properties of this machine that make its figures less reliable."""
+    """Return properties of this machine that make its figures less reliable, for the terminal."""
     found = []
     if made.file_system in _NOT_DURABLE:
-        found.append(f"the stores lie on {made.file_system}: nothing there outlives a power cut")
+        found.append(
+            say(
+                f"数据库所在的文件系统为 {made.file_system}，断电后数据不会保留",
+                f"the stores lie on {made.file_system}: nothing there outlives a power cut",
+            )
+        )
     if made.cores < 2:  # noqa: PLR2004 - one for the server, one for the load
-        found.append("server and load share one core")
+        found.append(say("服务器与负载共用一个核心", "server and load share one core"))
     return found
 
 

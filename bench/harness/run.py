@@ -2,7 +2,7 @@
 
     python -m bench.harness.run [--quick] [--only reads,writes] [--json FILE] [--svg FILE]
                                 [--docs] [--peers FILE] [--folder .bench]
-                                [--generator wrk|autocannon|own]
+                                [--generator wrk|autocannon|own] [--lang zh|en]
 
 Requires Linux. Servers run on the first core, the load on the last. Everything listens on
 127.0.0.1 and ends by itself. Stores are kept in the folder, so a second run is faster. If a part
@@ -25,6 +25,7 @@ from bench.harness.context import Context
 from bench.harness.generators import best
 from bench.harness.growing import growing
 from bench.harness.machine import machine, versions, warnings
+from bench.harness.names import localize
 from bench.harness.page import page
 from bench.harness.plot import plot
 from bench.harness.postgres import postgres
@@ -36,6 +37,7 @@ from bench.harness.starting import starting
 from bench.harness.stores import Store, kept, rows_of
 from bench.harness.tables import console, show
 from bench.harness.writes import writes
+from hupan.cli.language import LANGUAGE_OPTION, pad_cells, say
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -57,9 +59,12 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     report = measure(QUICK if options.quick else FULL, options.only, folder, options.generator)
     show(report)
-    failures = [part.failure for part in report.parts.values() if part.failure]
-    for text in (*warnings(report.machine), *failures):
+    for text in warnings(report.machine):
         console().print(f"⚠ {text}")
+    failures = {name: part.failure for name, part in report.parts.items() if part.failure}
+    for name, failure in failures.items():  # the reason is in English, so it has its own line
+        told = say(f"“{localize(name)}”未能测完，错误信息为：", f"{name} could not be measured:")
+        console().print(f"⚠ {told}\n  {failure}")
     given = {"json": folder / "results.json", "svg": folder / "results.svg"}
     write(report, Path(options.json or given["json"]), Path(options.svg or given["svg"]))
     if options.docs:
@@ -76,10 +81,10 @@ def measure(plan: Plan, only: Sequence[str], folder: Path, generator: str) -> Re
         chosen = best(folder, generator)
         parts: dict[str, Part] = {}
         for name in only or PARTS:
-            task = progress.add_task(name, total=None, detail="")
+            task = progress.add_task(_label(name), total=None, detail="")
 
             def on_turn(what: str) -> None:
-                progress.update(task, advance=1, detail=what)  # noqa: B023 - used only in this iteration
+                progress.update(task, advance=1, detail=localize(what))  # noqa: B023 - used only in this iteration
 
             parts[name] = _measured(name, Context(plan, chosen, stores, folder, on_turn))
             done = progress.tasks[task].completed
@@ -114,15 +119,20 @@ def write(report: Report, json: Path, svg: Path) -> None:
 
 
 def _filled(progress: Progress, folder: Path, size: int) -> Store:
-    task = progress.add_task("fill", total=rows_of(size), detail=f"{size:,} accounts")
+    detail = say(f"{size:,} 个账号", f"{size:,} accounts")
+    task = progress.add_task(_label("fill"), total=rows_of(size), detail=detail)
     store = kept(folder, size, lambda rows: progress.advance(task, rows))
     progress.update(task, completed=rows_of(size))
     return store
 
 
+def _label(name: str) -> str:
+    return pad_cells(localize(name), 10)
+
+
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description:10}"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -132,23 +142,40 @@ def _progress() -> Progress:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure Hupan beside the limits of this machine.")
-    parser.add_argument("--quick", action="store_true", help="in two minutes, with fewer accounts")
-    parser.add_argument("--only", default=[], type=_parts, help=f"some of: {','.join(PARTS)}")
-    parser.add_argument("--json", metavar="FILE", help="where results go for machines")
-    parser.add_argument("--svg", metavar="FILE", help="where the plot goes")
-    parser.add_argument("--docs", action="store_true", help="write docs/performance.md as well")
-    peers = ROOT / ".bench" / "peers.json"
-    parser.add_argument("--peers", default=str(peers), help="what bench.peers --json wrote")
-    parser.add_argument("--folder", default=str(ROOT / ".bench"), help="where stores are kept")
-    parser.add_argument("--generator", default="", choices=["", "wrk", "autocannon", "own"])
+    described = say(
+        "测量湖畔的性能，并与本机的上限对比。", "Measure Hupan beside the limits of this machine."
+    )
+    parser = argparse.ArgumentParser(description=described, add_help=False)
+    options = parser.add_argument_group(say("选项", "options"))
+    add = options.add_argument
+    add("-h", "--help", action="help", help=say("显示帮助", "show this help message and exit"))
+    quick = say("约两分钟完成，账号较少", "in two minutes, with fewer accounts")
+    add("--quick", action="store_true", help=quick)
+    parts = ",".join(PARTS)
+    only = say(f"只测其中几项：{parts}", f"some of: {parts}")
+    add("--only", default=[], type=_parts, help=only)
+    json = say("JSON 结果写入的文件", "where results go for machines")
+    add("--json", metavar="FILE", help=json)
+    add("--svg", metavar="FILE", help=say("图表写入的文件", "where the plot goes"))
+    docs = say("同时写入 docs/performance.md", "write docs/performance.md as well")
+    add("--docs", action="store_true", help=docs)
+    peers = say("bench.peers --json 写入的文件", "what bench.peers --json wrote")
+    add("--peers", metavar="FILE", default=str(ROOT / ".bench" / "peers.json"), help=peers)
+    folder = say("存放数据库的目录", "where stores are kept")
+    add("--folder", default=str(ROOT / ".bench"), help=folder)
+    generator = say("负载生成器，默认选用最佳的", "the load generator; the best one by default")
+    add("--generator", default="", choices=["", "wrk", "autocannon", "own"], help=generator)
+    # Read when hupan.cli.language is imported; here it is only accepted.
+    language = say("终端的语言", "the language of the terminal")
+    add(LANGUAGE_OPTION, choices=["zh", "en"], help=language)
     return parser.parse_args()
 
 
 def _parts(text: str) -> list[str]:
     names = text.split(",")
     if unknown := [name for name in names if name not in PARTS]:
-        raise argparse.ArgumentTypeError(f"no such part: {', '.join(unknown)}")
+        listed = ", ".join(unknown)
+        raise argparse.ArgumentTypeError(say(f"没有这一项：{listed}", f"no such part: {listed}"))
     return names
 
 

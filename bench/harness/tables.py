@@ -1,26 +1,16 @@
-"""The tables of a run in the terminal."""
+"""The tables of a run, in the language of the terminal."""
 
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.harness.names import PART_TITLES, localize
 from bench.harness.report import Check, Growth, Report, Row
+from hupan.cli.language import say, say_text
 
 PIPE_WIDTH = 140
 THREE_DIGITS = 100
-TITLES = {
-    "reads": "读取 Reads",
-    "writes": "写入 Writes",
-    "captchas": "验证码 Captchas",
-    "sign-ins": "密码登录 Password sign-ins",
-    "postgres": "PostgreSQL",
-    "growth": "增长 Growth",
-    "start": "启动 Start",
-}
-_HEADS = ("操作\nOperation", "每秒\nPer second", "p50 ms", "p99 ms", "错误\nErrors")
-_MORE_HEADS = ("内存 MB\nMemory MB", "上限\nLimit", "与上限之比\nOf the limit")
-_CHECKS = ("目标\nTarget", "所见\nSeen", "要求\nWanted", "理想\nAim", "达到\nMet")
 
 
 def console() -> Console:
@@ -41,11 +31,11 @@ def show(report: Report) -> None:
 
 def operations(report: Report) -> Table:
     """Return the table of operations and their limits."""
-    table = Table(*_HEADS, *_MORE_HEADS, title=_title(report))
+    table = Table(*_operation_heads(), title=_title(report))
     for name, part in report.parts.items():
         if part.rows:
             table.add_section()
-            table.add_row(TITLES.get(name, name), style="bold")
+            table.add_row(say_text(PART_TITLES[name]), style="bold")
         for row in part.rows:
             table.add_row(*_cells(row), style="red" if row.errors else None)
     return table
@@ -55,19 +45,30 @@ def growth(growths: list[Growth]) -> Table:
     """Return the table of rates by size, for operations along one axis."""
     sizes = sorted({size for one in growths for size in one.per_second})
     heads = [f"{size:,}" for size in sizes]
-    title = {"accounts": "账号数 accounts"}.get(growths[0].axis, "某账号的行数 rows of the account")
-    table = Table("操作\nOperation", *heads, "损失\nLost", title=f"每秒 Per second · {title}")
+    table = Table(
+        say("操作", "Operation"),
+        *heads,
+        say("降幅", "Lost"),
+        title=f"{say('每秒', 'Per second')} · {localize(growths[0].axis)}",
+    )
     for one in growths:
         rates = [f"{one.per_second[size]:,.0f}" for size in sizes]
-        table.add_row(one.name, *rates, f"{one.loss:.1%}")
+        table.add_row(localize(one.name), *rates, f"{one.loss:.1%}")
     return table
 
 
 def checks(found: list[Check]) -> Table:
     """Return the table of targets and measured values."""
-    table = Table(*_CHECKS, title="目标 Targets")
+    heads = (
+        say("指标", "Target"),
+        say("实测", "Seen"),
+        say("要求", "Wanted"),
+        say("理想值", "Aim"),
+        say("达标", "Met"),
+    )
+    table = Table(*heads, title=say("目标", "Targets"))
     for one in found:
-        cells = (one.name, seen(one), wanted(one), aim(one), "✔" if one.is_met else "✘")
+        cells = (localize(one.name), seen(one), wanted(one), aim(one), "✔" if one.is_met else "✘")
         table.add_row(*cells, style="green" if one.is_met else "red")
     return table
 
@@ -93,21 +94,37 @@ def _amount(value: float, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
+def _operation_heads() -> tuple[str, ...]:
+    return (
+        say("操作", "Operation"),
+        say("每秒", "Per second"),
+        "p50 ms",
+        "p99 ms",
+        say("错误", "Errors"),
+        say("内存 MB", "Memory MB"),
+        say("上限", "Limit"),
+        say("与上限之比", "Of the limit"),
+    )
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        row.name,
+        localize(row.name),
         f"{row.per_second:,.0f}",
         f"{row.p50_ms:.2f}",
         f"{row.p99_ms:.2f}",
         str(row.errors),
         f"{row.memory_mb:.0f}" if row.memory_mb else "",
-        row.limit,
+        localize(row.limit),
         f"{row.of_limit:.3f}" if row.of_limit else "",
     )
 
 
 def _title(report: Report) -> str:
-    return (
-        f"湖畔 Hupan {report.versions.get('hupan', '')} · {report.accounts:,} accounts · "
-        f"{report.rounds} × {report.seconds:g} s · {report.generator}"
+    version = report.versions.get("hupan", "")
+    return say(
+        f"湖畔 {version} · {report.accounts:,} 个账号 · {report.rounds} 轮 × {report.seconds:g} 秒"
+        f" · {report.generator}",
+        f"Hupan {version} · {report.accounts:,} accounts · {report.rounds} × {report.seconds:g} s"
+        f" · {report.generator}",
     )

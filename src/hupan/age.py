@@ -314,7 +314,7 @@ def _read_file_key(source: BinaryIO, opener: Opener | bytes) -> bytes:
     header, stanzas, mac = _read_header(source)
     file_key = opener if isinstance(opener, bytes) else _unwrap(stanzas, opener)
     if not hmac.compare_digest(_header_mac(file_key, header), mac):
-        raise AgeError("备份文件的头部被改动", "the header of the backup was altered")
+        raise AgeError("备份文件的头部被改动过", "the header of the backup was altered")
     return file_key
 
 
@@ -366,7 +366,7 @@ def _not_a_backup(first: bytes) -> AgeError:
     if MAGIC.startswith(first):
         return _cut_error()
     return AgeError(
-        "该文件不是 Hupan 的备份，或开头已损坏",
+        "该文件不是湖畔的备份，或开头已损坏",
         "this file is not a backup of Hupan, or its beginning is damaged",
     )
 
@@ -397,8 +397,8 @@ def _unwrap(stanzas: Sequence[_Stanza], opener: Opener) -> bytes:
 def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if [stanza.arguments[0] for stanza in stanzas] != ["scrypt"]:
         raise AgeError(
-            "该备份由公钥加密：请用 --key-file 给出私钥文件",
-            "this backup is encrypted for a public key: give the file of the private key with "
+            "该备份由公钥加密：请用 --key-file 指定私钥文件",
+            "this backup is encrypted for a public key: name the file of the private key with "
             "--key-file",
         )
     arguments = [*stanzas[0].arguments[1:], "", ""]

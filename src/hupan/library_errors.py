@@ -51,7 +51,7 @@ def _(_error: RecursionError) -> LocalizedText:
 
 
 _OS_ERRORS: Final[Mapping[int, str]] = {
-    errno.EPERM: "不允许的操作",
+    errno.EPERM: "不允许此操作",
     errno.ENOENT: "文件或目录不存在",
     errno.EIO: "读写错误",
     errno.EACCES: "权限不足",
@@ -185,7 +185,7 @@ def _localize_type(found: re.Match[str]) -> LocalizedText:
 
 
 _BETWEEN_SCRIPTS = re.compile("(?<=[\u4e00-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u4e00-\u9fff])")
-_FRACTION, _OTHER = ("小数", "a fraction"), ("别的类型", "of another type")
+_FRACTION, _OTHER = ("小数", "a fraction"), ("其他类型", "of another type")
 _DECODE_PROBLEMS: Final[Mapping[re.Pattern[str], Callable[[re.Match[str]], LocalizedText]]] = {
     re.compile(r"JSON is malformed: (.+) \(byte ([0-9]+)\)"): _localize_malformed,
     re.compile("Input data was truncated"): (
@@ -212,7 +212,7 @@ _JSON_MESSAGES: Final[Mapping[str, str]] = {
     "Expecting ':' delimiter": "缺少冒号",
     "Expecting ',' delimiter": "缺少逗号",
     "Extra data": "之后有多余的内容",
-    "Unterminated string starting at": "文本没有结束",
+    "Unterminated string starting at": "文本未结束",
     "Invalid control character at": "文本中有控制字符",
     "Invalid \\escape": "反斜线之后的字符有误",
     "Invalid \\uXXXX escape": "\\u 之后须为四个十六进制数字",

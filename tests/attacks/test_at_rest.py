@@ -66,7 +66,7 @@ def test_files_and_arguments_are_private(tmp_path: Path) -> None:
     """Only the owner reads the files, and no argument of a process has a secret (L3)."""
     folder = tmp_path / "data"
     environment = {"HUPAN_SMTP_PASSWORD": OF_THE_OPERATOR, "HUPAN_SMS_HMAC_SECRET": OF_THE_OPERATOR}
-    server = Server("serve", "--data-dir", str(folder), environment=environment)
+    server = Server("serve", "--data-dir", str(folder), environment=environment, is_forked=False)
     with server, WireClient(server) as wire:
         captcha_id = wire.post("user/captcha").text("id")
         body = {"mobile": "13900000001", "code": solve(folder, captcha_id), "id": captcha_id}

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -9,14 +10,17 @@ import pytest
 from rich.console import Console
 
 from bench.harness import tables
+from bench.harness.names import in_chinese
 from bench.harness.page import page
 from bench.harness.plot import BAR_END, LABELS, plot
 from bench.harness.report import Check, Growth, Report, part_of, row
 from bench.harness.rounds import Measured, Plan
-from bench.harness.run import measure
+from bench.harness.run import DOCS, PARTS, measure
 from bench.load.results import LoadResult
 from tests.support.bench_reports import a_report
+from tests.support.languages import CHINESE, english_in_chinese
 
+PERFORMANCE = (DOCS / "performance.md").read_text("utf-8")
 pytestmark = pytest.mark.slow
 
 
@@ -177,10 +181,33 @@ def test_fragments_go_in(tmp_path: Path) -> None:
     assert "- Third was not measured: could not be installed" in text
 
 
-def test_tables_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row and every target of the run is in the terminal."""
+@pytest.mark.parametrize("english", [True, False])
+def test_tables_are_in_the_language_of_the_terminal(
+    *, english: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row and target of the run is in the terminal, and no line is in two languages."""
     out = io.StringIO()
+    monkeypatch.setattr("hupan.cli.language.ENGLISH", english)
     monkeypatch.setattr(tables, "console", lambda: Console(file=out, width=140))
     tables.show(a_report())
-    for said in ("own info", "20,000", "0.500", "5.0%", "≥ 0.45", "✔", "✘"):
-        assert said in out.getvalue()
+    text = out.getvalue()
+    for said in ("20,000", "0.500", "5.0%", "≥ 0.45", "✔", "✘"):
+        assert said in text
+    for zh, en in (("本人信息", "own info"), ("空响应", "bare answer"), ("达标", "Met")):
+        assert (zh in text, en in text) == (not english, english)
+    if english:
+        assert not CHINESE.search(text)
+
+
+def test_every_name_of_a_run_has_its_chinese_name() -> None:
+    """Parts, and the operations and targets of the last full run, are known to the terminal."""
+    rows = re.findall(
+        r"^\| ([^|]+) \|.*\d.*\|$", PERFORMANCE.partition("\n## How it")[0], re.MULTILINE
+    )
+    heads = {"target", "operation"}
+    found = [name for name in rows if name not in heads and not name.startswith("per second, by ")]
+    assert {"own info", "raw argon2", "start to the first answer"} <= set(found)
+    for name in (*PARTS, *found, "own info, 1,000"):
+        words = english_in_chinese(in_chinese(name))
+        assert not words, name
+        assert in_chinese(name) != name or name == "PostgreSQL", name

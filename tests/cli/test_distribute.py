@@ -98,7 +98,7 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
     run(databases, store, STAND_INS)
     status, told, wrong = distribute(store)
     assert (status, wrong) == (0, "")
-    assert f"已分布 {len(list_tables()) + 1} 个表" in told
+    assert f"已分布 {len(list_tables()) + 1} 张表" in told
     calls = run(databases, store, "SELECT made FROM calls ORDER BY number")
     assert calls[0] == "accounts by id beside none"
     everywhere = {f"{name} everywhere" for name in (*spread.REFERENCE_TABLES, "migrations")}
@@ -108,7 +108,7 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
         if one.primary_key[0] == "account_id" and one.name not in spread.REFERENCE_TABLES
     }
     assert sorted(calls) == sorted(ALONE | everywhere | beside)
-    assert "已分布 0 个表：—" in distribute(store)[1]
+    assert "已分布 0 张表：—" in distribute(store)[1]
     assert run(databases, store, "SELECT made FROM calls ORDER BY number") == calls
 
 
@@ -116,7 +116,7 @@ def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None
     """Tables that are already distributed are left unchanged."""
     run(databases, store, STAND_INS)
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('accounts'), ('medals')")
-    assert f"已分布 {len(list_tables()) - 1} 个表" in distribute(store)[1]
+    assert f"已分布 {len(list_tables()) - 1} 张表" in distribute(store)[1]
     calls = run(databases, store, "SELECT made FROM calls")
     assert not any(call.startswith(("accounts ", "medals ")) for call in calls)
 
@@ -142,7 +142,7 @@ def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
         run(databases, store, "DROP TRIGGER hold ON calls")
         status, told, _ = distribute(store)
     assert (status, "accounts" in told.partition("：")[2].split(", ")) == (0, False)
-    assert f"已分布 {len(list_tables()) + 1 - len(spread_before)} 个表" in told
+    assert f"已分布 {len(list_tables()) + 1 - len(spread_before)} 张表" in told
 
 
 def test_no_rows_are_left_on_the_coordinator(databases: Databases, store: str) -> None:

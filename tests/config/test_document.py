@@ -1,27 +1,40 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from hupan.config import Settings, load_settings
 from hupan.config.settings import SETTINGS
-from tools.docs.settings import render_settings_page
+from tests.support.languages import CHINESE
+from tools.docs.settings import Language, settings_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES: dict[str, Language] = {"settings.md": "en", "settings.zh-CN.md": "zh"}
 
 
-def test_the_page_is_what_the_table_makes() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_table_makes(name: str) -> None:
     """`make docs` changes nothing."""
-    assert PAGE.read_text(encoding="utf-8") == render_settings_page()
+    assert (DOCS / name).read_text("utf-8") == settings_page(PAGES[name])
 
 
-def test_every_setting_is_on_the_page() -> None:
+@pytest.mark.parametrize("language", PAGES.values())
+def test_every_setting_is_on_the_page(language: Language) -> None:
     """Each setting has its row of four cells."""
-    lines = render_settings_page().splitlines()
+    lines = settings_page(language).splitlines()
     for name in SETTINGS:
         rows = [line for line in lines if line.startswith(f"| `{name}`")]
         assert len(rows) == 1, name
         assert rows[0].replace("\\|", "").count("|") == 5, name
+
+
+def test_no_page_is_in_two_languages() -> None:
+    """The English page has Chinese in its defaults alone, the Chinese one no English meanings."""
+    english = settings_page("en").replace("English · [中文]", "")
+    assert not CHINESE.search(re.sub(r"`[^`]*`", "", english))
+    chinese = settings_page("zh")
+    assert not [name for name, setting in SETTINGS.items() if setting.help.en in chinese]
 
 
 def test_every_setting_is_explained_in_both_languages() -> None:

@@ -56,6 +56,20 @@ def failed(url: str, mutate: Mutate = as_is, ca_file: str = "") -> list[str]:
     return [finding.id for finding in examine_server(wire) if finding.status == "failed"]
 
 
+def test_every_check_leads_to_a_page_in_both_languages() -> None:
+    """The page of each check exists, and so does its Chinese twin."""
+    root = Path(__file__).parents[2]
+    pages = {advice.page for _, advice in CHECKS.values()}
+    pages |= {finding.advice.page for finding in examine_settings(None)}
+    missing = [
+        name
+        for page in pages
+        for name in (page, page.replace(".md", ".zh-CN.md"))
+        if not (root / name).is_file()
+    ]
+    assert not missing
+
+
 def first_again(request: Request, send: Send, kept: list[Reply] | None = None) -> Reply:
     """Repeat the first response to own info without a token."""
     replies = _KEPT if kept is None else kept
@@ -276,5 +290,5 @@ def test_foreign_words_have_their_own_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     printed = CliRunner().invoke(app, ["--lang", "zh", "doctor", url]).output.splitlines()
     place = next(index for index, line in enumerate(printed) if " listener  " in line)
-    assert printed[place].endswith("有湖畔在监听")
+    assert printed[place].endswith("湖畔正在监听")
     assert printed[place + 1].startswith("    ")

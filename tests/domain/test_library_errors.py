@@ -124,7 +124,7 @@ OTHERS: list[tuple[Callable[[], object], str]] = [
     (lambda: json.loads('{"a" 1}'), "缺少冒号"),
     (lambda: json.loads("[1 2]"), "缺少逗号"),
     (lambda: json.loads("1 2"), "之后有多余的内容"),
-    (lambda: json.loads('"a'), "没有结束"),
+    (lambda: json.loads('"a'), "未结束"),
     (lambda: json.loads('"\\x"'), "反斜线"),
     (lambda: json.loads('"\\u00"'), "十六进制"),
     (lambda: json.loads('"\n"'), "控制字符"),

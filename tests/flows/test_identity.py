@@ -141,7 +141,7 @@ def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
         (other / "hupan.db").hardlink_to(one / "hupan.db")
         (other / "secret.key").write_bytes((one / "secret.key").read_bytes())
         (other / "secret.key").chmod(0o600)
-        assert "另一个 Hupan" in is_refused("serve", other)
+        assert "另一个湖畔进程" in is_refused("serve", other)
         status, told = hupan(other, "account", "list")
         assert (status, "其他名称" in told) == (1, True)
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.forks import PROGRAM, Fork, can_fork, fork
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.running import Running
 from tests.support.stores import STORES
@@ -38,6 +38,8 @@ class Server(Running):
         arguments: those after `--port N` on the command line, e.g. `"--data-dir", path`.
         environment: variables added to those of the test run.
         within: a command that executes the rest of its arguments, such as `unshare`.
+        is_forked: whether the process may be forked from one that has imported the program, see
+            `forks`; for tests that look at the process itself it may not.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Server(Running):
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        is_forked: bool = True,
     ) -> None:
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -53,7 +56,7 @@ class Server(Running):
         self._log = self._home / "output.txt"
         self._command = [
             *within,
-            str(Path(sys.executable).with_name("hupan")),
+            PROGRAM,
             command,
             "--port",
             str(self.port),
@@ -61,10 +64,11 @@ class Server(Running):
             *STORES.options(_data_dir(arguments)),
         ]
         self._environment = {**os.environ, **FEW_PICTURES, **(environment or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._is_forked = is_forked
+        self._process: subprocess.Popen[bytes] | Fork | None = None
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Fork:
         """Return the process, once started."""
         if self._process is None:
             raise RuntimeError("the server was not started")
@@ -98,8 +102,14 @@ class Server(Running):
         Raises:
             RuntimeError: it ended or did not answer; the message has its output.
         """
+        self._process = self._start_process()
+        self._await_health()
+
+    def _start_process(self) -> subprocess.Popen[bytes] | Fork:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
+            if self._is_forked and can_fork(self._command, self._environment):
+                return fork(self._command, self._environment, self._home, log.fileno())
+            return subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -107,7 +117,6 @@ class Server(Running):
                 env=self._environment,
                 cwd=self._home,
             )
-        self._await_health()
 
     def stop(self) -> int:
         """Stop the process gracefully, then kill it after a timeout; return its exit status."""

@@ -52,7 +52,7 @@ def test_an_unserved_path_gets_an_answer(visitor: Visit, shown_wire: WireClient)
         assert shown_wire.request("POST", "/v1/msg/list-message").status_code == 404
     page = visitor.open(f"{PREFIX}/requests")
     expect(page.locator("#unserved li")).to_contain_text("2")
-    page.get_by_role("link", name="为 /v1/msg/list-message 设定答复").click()
+    page.get_by_role("link", name="为 /v1/msg/list-message 设定响应").click()
     page.get_by_role("button", name="添加").click()
     assert len(rows(page)) == 1
     assert shown_wire.request("POST", "/v1/msg/list-message").json()["code"] == 1
@@ -74,7 +74,7 @@ def test_the_clock_is_frozen_and_moved(visitor: Visit, shown_wire: WireClient) -
     page.get_by_role("button", name="1 分钟", exact=True).click()
     assert shown_wire.http.get("/sandbox/clock").json()["now"] == before["now"] + 60
     page.get_by_role("button", name="验证码失效").click()
-    expect(page.get_by_text("没有等待中的事")).to_be_visible()
+    expect(page.get_by_text("没有即将发生的事")).to_be_visible()
     page.locator("[name=amount]:visible").fill("１．５")
     page.locator("[name=unit]").select_option("hours")
     page.get_by_role("button", name="拨快").click()

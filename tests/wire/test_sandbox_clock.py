@@ -58,8 +58,8 @@ def test_pending_events_are_listed(own_wire: WireClient) -> None:
     assert events == sorted(events, key=lambda event: event[0])
     assert (300, f"{phone} 的验证码失效") in events
     assert (DAY, f"账号 {banned.id} 的封禁结束") in events
-    assert (2 * DAY, f"账号 {vip.id} 的 VIP 到期") in events
-    assert any(what == f"已注销的账号 {leaving.id} 被删除" for _, what in events)
+    assert (2 * DAY, f"账号 {vip.id} 的会员到期") in events
+    assert any(what == f"已注销的账号 {leaving.id} 清除数据" for _, what in events)
     assert any(what == f"账号 {banned.id} 的一个登录过期" for _, what in events)
     assert len([what for _, what in events if leaving.id in what]) == 1
     english = pending(own_wire, **{"accept-language": "en-GB"})
@@ -78,7 +78,7 @@ def test_a_step_fires_what_is_due(own_wire: WireClient) -> None:
         "user/cancel-user", {"phone": phone, "captcha": code}, token=account.token
     )
     assert reply.code == 1
-    erased_in = next(at for at, what in pending(own_wire) if "被删除" in what)
+    erased_in = next(at for at, what in pending(own_wire) if "清除数据" in what)
     post(own_wire, advance=erased_in - 1)
     taken = own_wire.request("POST", "/sandbox/accounts", {"phone": phone})
     assert taken.status_code == 409

@@ -10,7 +10,7 @@ from tools.docs.compatibility import compatibility_page
 from tools.docs.limits import limits_page
 from tools.docs.openapi import openapi_document
 from tools.docs.protocol import protocol_page
-from tools.docs.settings import render_settings_page
+from tools.docs.settings import settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,7 +21,8 @@ def _limits() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "settings.md": render_settings_page,
+    "settings.md": lambda: settings_page("en"),
+    "settings.zh-CN.md": lambda: settings_page("zh"),
     "limits.md": _limits,
     "compatibility.md": lambda: compatibility_page("en"),
     "compatibility.zh-CN.md": lambda: compatibility_page("zh"),

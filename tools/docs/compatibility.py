@@ -56,7 +56,7 @@ Generated from the contract by `make docs`; do not edit.
 
 - **来源**：R 公开文档写明；C 从真实客户端的代码读出；D 无从得知，或有意与之不同，由湖畔自行决定。
 - **权限**：*无* 不需要令牌；*任意令牌* 非空即可，有效的令牌表明谁在询问；*会话* 需要有效会话的
-  令牌；*VIP* 同上且会员有效；*会话或已退出* 有效会话或已退出登录的令牌。
+  令牌；*会员* 同上且会员有效；*会话或已退出* 有效会话或已退出登录的令牌。
 - **web** 由以 `chat-web-go.` 开头的域名或路径前缀 `/web` 选定。
 
 ## 接口
@@ -70,7 +70,7 @@ _ACCESS: dict[type, dict[Language, str]] = {
     Public: {"en": "none", "zh": "无"},
     OptionalSession: {"en": "any token", "zh": "任意令牌"},
     RequiredSession: {"en": "session", "zh": "会话"},
-    RequiredVip: {"en": "VIP", "zh": "VIP"},
+    RequiredVip: {"en": "VIP", "zh": "会员"},
     AllowLoggedOut: {"en": "session or logged out", "zh": "会话或已退出"},
 }
 

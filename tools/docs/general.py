@@ -15,7 +15,7 @@ GENERAL_NOTES: tuple[Note, ...] = (
         "C",
         "Without a token `-101` is JSON, also on protobuf endpoints. With an invalid token it has "
         "the endpoint's own form.",
-        "没有令牌时 `-101` 总是 JSON，protobuf 接口也如此；令牌无效时按接口自身的编码答复。",
+        "没有令牌时 `-101` 总是 JSON，protobuf 接口也如此；令牌无效时按接口自身的编码返回。",
     ),
     Note(
         "C",
@@ -30,7 +30,7 @@ GENERAL_NOTES: tuple[Note, ...] = (
         "response is JSON too.",
         "有请求消息的 protobuf 接口另有 JSON 形式：Content-Type 为 `application/json` 且请求体以 "
         "`{` 开头，"
-        "键名同 `.proto`，答复亦为 JSON。",
+        "键名同 `.proto`，响应也是 JSON。",
     ),
     Note(
         "D",
@@ -57,8 +57,8 @@ GENERAL_NOTES: tuple[Note, ...] = (
         "D",
         "The codes `-101`, `-1`, `1100`, `4402` and `7100` are the public service's. All others "
         "are our own, because those of the public service are unknown.",
-        "`-101`、`-1`、`1100`、`4402`、`7100` 与公共服务相同；其余状态码由我们自定，公共服务的取值"
-        "无人知晓。",
+        "`-101`、`-1`、`1100`、`4402`、`7100` 与公共服务相同；其余状态码由湖畔自定，公共服务的取值"
+        "不得而知。",
     ),
     Note(
         "D",
@@ -69,7 +69,7 @@ GENERAL_NOTES: tuple[Note, ...] = (
         "D",
         "Responses have `x-request-id`, `x-result` and `cache-control: no-store`, and are never "
         "compressed.",
-        "答复带有 `x-request-id`、`x-result` 与 `cache-control: no-store`，且从不压缩。",
+        "响应带有 `x-request-id`、`x-result` 与 `cache-control: no-store`，且从不压缩。",
     ),
     Note(
         "D",

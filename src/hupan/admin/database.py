@@ -196,7 +196,7 @@ async def copy_database(
         or not target
         or masked_database(source_settings) == masked_database(target_settings)
     ):
-        raise OperationRefused("请给出两个不同的数据库", "give two different stores")
+        raise OperationRefused("请指定两个不同的数据库", "name two different stores")
     on_watch = partial(on_progress, "servers")
     try:
         async with (
@@ -210,8 +210,8 @@ async def copy_database(
             return await _copy_tables(source_database, target_database, on_progress)
     except Conflict as error:
         raise OperationRefused(
-            "目标中已有这些行：可能另一个复制正在进行",
-            "the target already has these rows: perhaps another copy is running",
+            "目标数据库中已有这些行：可能正在进行另一次复制",
+            "the target has these rows already: perhaps another copy is running",
         ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused.wrap(error) from error
@@ -229,7 +229,7 @@ async def distribute_database(settings: Settings, on_progress: OnDistributed) ->
     """
     if not settings.is_postgres:
         raise OperationRefused(
-            "只有 PostgreSQL（Citus）可以分布",
+            "只有 PostgreSQL（Citus）支持分布",
             "only a store on PostgreSQL (Citus) can be distributed",
         )
     try:

@@ -52,15 +52,15 @@ def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
     until = settings.limits_exempt_until
     lines = [
         LocalizedText(
-            f"⚠ {number} 个对象免限，至 {until}", f"⚠ {number} exempt from limits until {until}"
+            f"⚠ {number} 个对象不受限流，至 {until}", f"⚠ {number} exempt from limits until {until}"
         )
     ]
     if invalid := [str(one["target"]) for one in rows if not one["inForce"]]:
         names = ", ".join(invalid)
         lines.append(
             LocalizedText(
-                f"⚠ 忽略不属于本服务器的免限对象：{names}",
-                f"⚠ exemptions of another server are ignored: {names}",
+                f"⚠ 忽略不属于本服务器的豁免对象：{names}",
+                f"⚠ ignored exemptions, which are not of this server: {names}",
             )
         )
     return lines

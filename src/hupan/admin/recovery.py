@@ -138,8 +138,8 @@ class RecoveryAdmin:
         except InvalidField as error:
             if channel == "sms":
                 raise OperationRefused(
-                    "不是可用的手机号", "not a phone number that is accepted here"
+                    "本服务器不接受这个手机号", "not a phone number that is accepted here"
                 ) from error
             raise OperationRefused(
-                "不是可用的邮箱", "not an e-mail address that is accepted here"
+                "本服务器不接受这个邮箱", "not an e-mail address that is accepted here"
             ) from error

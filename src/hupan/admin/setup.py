@@ -338,8 +338,8 @@ def deploy_file(name: str) -> str:
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise SetupRefused(
-        f"安装不完整：缺少 deploy/{name}",
-        f"deploy/{name} is missing from the installation: install it again",
+        f"安装不完整，缺少 deploy/{name}，请重新安装",
+        f"the installation lacks deploy/{name}: install it again",
     )
 
 

@@ -56,7 +56,7 @@ KeyFileOption: TypeAlias = Annotated[
     typer.Option(
         "--key-file",
         help=say(
-            "私钥文件；用口令加密的备份则由 HUPAN_BACKUP_PASSPHRASE 给出口令。",
+            "私钥文件；用口令加密的备份则设置 HUPAN_BACKUP_PASSPHRASE。",
             "File of the private key. For a backup with a passphrase, set HUPAN_BACKUP_PASSPHRASE "
             "instead.",
         ),

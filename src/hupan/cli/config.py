@@ -139,7 +139,7 @@ def check(*, config: ConfigOption = None) -> None:
 @app.command(
     "send-test",
     help=say(
-        "用当前设置发送一条测试短信或邮件，并显示网关或邮件服务器的答复；无需运行服务器。\n\n"
+        "用当前设置发送一条测试短信或邮件，并显示网关或邮件服务器的响应；无需运行服务器。\n\n"
         "测试验证码为 000000，不能用于登录；短信可能产生费用。",
         "Send a test SMS or e-mail with the present settings, and show the reply of the gateway or "
         "mail server. No server needs to run.\n\n"

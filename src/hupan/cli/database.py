@@ -294,7 +294,7 @@ def distribute_store(command: _StoreCommand) -> None:
             lambda tables: {"tables": ",".join(tables)},
         )
     count, names = len(tables), ", ".join(tables) or "—"
-    typer.echo(say(f"已分布 {count} 个表：{names}", f"{count} tables distributed: {names}"))
+    typer.echo(say(f"已分布 {count} 张表：{names}", f"{count} tables distributed: {names}"))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(
     help=say(
-        "检查设置与正在运行的服务器（含前置代理），对每个问题给出原因与办法。拒绝访问公共服务。"
+        "检查设置与正在运行的服务器（含前置代理），并说明每个问题的原因与解决办法。拒绝访问公共服务。"
         "有问题时退出状态为 1。",
         "Check the settings, and a running server with the proxy in front of it; print the cause "
         "of each problem and how to fix it. The public service is refused. The exit status is 1 "
@@ -111,8 +111,9 @@ def _print_finding(finding: Finding) -> None:
             typer.echo(f"    {finding.detail}")
         cause, fix = say_text(advice.cause), say_text(advice.fix)
         typer.echo(say(f"    可能的原因：{cause}", f"    likely cause: {cause}"))
-        typer.echo(say(f"    办法：{fix}", f"    what helps: {fix}"))
-        typer.echo(say(f"    详见 {advice.page}", f"    see {advice.page}"))
+        typer.echo(say(f"    解决办法：{fix}", f"    what helps: {fix}"))
+        chinese_page = advice.page.removesuffix(".md") + ".zh-CN.md"
+        typer.echo(say(f"    详见 {chinese_page}", f"    see {advice.page}"))
 
 
 def _print_report(findings: Sequence[Finding]) -> None:

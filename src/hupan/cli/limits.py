@@ -31,7 +31,7 @@ _COUNTER_COLUMNS = {
     "endsAt": Column(say("至", "Until")),
 }
 _EXEMPTION_COLUMNS = {
-    "target": Column(say("免限", "Exempt"), wraps=True),
+    "target": Column(say("豁免", "Exempt"), wraps=True),
     "until": Column(say("至", "Until")),
     "inForce": Column(say("有效", "In force")),
 }

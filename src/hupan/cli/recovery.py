@@ -178,7 +178,7 @@ def _set_contact(
 def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:
     if (contact is None) != remove:
         raise typer.BadParameter(
-            say("请给出新的号码或邮箱，或用 --remove", "Give a new one, or use --remove")
+            say("请指定新的号码或邮箱，或用 --remove", "Give a new one, or use --remove")
         )
 
 

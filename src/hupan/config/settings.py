@@ -86,7 +86,7 @@ class Settings(UpstreamSettings):
     web_host_prefix: str = NETWORK(
         "chat-web-go.",
         HOST_PREFIX,
-        "网页版接口的主机名前缀",
+        "Web 接口的主机名前缀",
         "Prefix of the host names that serve the web API",
     )
     public_url: str = NETWORK(
@@ -432,7 +432,7 @@ class Settings(UpstreamSettings):
     password_threads: int = PASSWORDS(
         0,
         integer(0, 256),
-        "同时计算的密码数，0 表示与处理器核数相同",
+        "同时计算的密码数，0 表示与 CPU 核心数相同",
         "Passwords hashed in parallel (0 = number of CPU cores)",
     )
     password_profile: Literal["asvs", "nist-4"] = PASSWORDS(

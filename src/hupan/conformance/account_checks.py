@@ -88,7 +88,7 @@ def _get_user_vip(world: World, probe: Probe) -> None:
 
 
 @check(
-    "unknown-user", "must", "wire.md 4 user/get-user", "未知编号无 data", "an unknown id: no data"
+    "unknown-user", "must", "wire.md 4 user/get-user", "未知编号没有 data", "an unknown id: no data"
 )
 def _unknown_user(world: World, probe: Probe) -> None:
     answer = world.get_user(UNKNOWN_ID)
@@ -123,13 +123,7 @@ def _avatar(world: World, probe: Probe) -> None:
         probe.code(bad[:20], world.post("user/edit-avatar", pb.text(2, bad), account.token), 1100)
 
 
-@check(
-    "personal-data",
-    "must",
-    "wire.md 4 user/get-user-data",
-    "个人资料十一个键",
-    "personal data has eleven keys",
-)
+@check("personal-data", "must", "wire.md 4 user/get-user-data", "个人资料有十一个键", "eleven keys")
 def _personal_data(world: World, probe: Probe) -> None:
     account = world.sign_up()
     fresh = world.post("user/get-user-data", None, account.token).data.get("data")
@@ -181,7 +175,7 @@ def _remarks(world: World, probe: Probe) -> None:
     "notifications",
     "must",
     "wire.md 4 user/notification-info",
-    "info 存储，status 读取",
+    "info 保存，status 读取",
     "info stores, status reads",
 )
 def _notifications(world: World, probe: Probe) -> None:
@@ -259,7 +253,7 @@ def _invitations(world: World, probe: Probe) -> None:
     probe.refused("taken", taken)
 
 
-@check("discovery", "must", "wire.md 4 user/recommend", "发现群组与机器人", "groups and bots")
+@check("discovery", "must", "wire.md 4 user/recommend", "发现群聊与机器人", "groups and bots")
 def _discovery(world: World, probe: Probe) -> None:
     token = world.alice.token
     categories = world.post("user/recommend-category-list", {"appChannel": ""}, token).data

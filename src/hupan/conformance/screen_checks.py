@@ -105,7 +105,7 @@ def _home_search(world: World, probe: Probe) -> None:
     probe.same("user", ids, [world.alice.id])
 
 
-@check("shop", "must", "wire.md 8.3", "商店与会员页", "the shop and the VIP page")
+@check("shop", "must", "wire.md 8.3", "金币商城与会员页", "the shop and the VIP page")
 def _shop(world: World, probe: Probe) -> None:
     token = world.alice.token
     products = world.post("coin/shop/product-recommend", {"size": 10, "page": 1}, token).data
@@ -121,7 +121,7 @@ def _shop(world: World, probe: Probe) -> None:
     probe.refused("unknown product", unknown)
 
 
-@check("web-pages", "must", "wire.md 8.3", "网页的群与机器人", "groups and bots in the web API")
+@check("web-pages", "must", "wire.md 8.3", "网页的群聊与机器人", "groups and bots on the web")
 def _web_pages(world: World, probe: Probe) -> None:
     for path, key, name in (
         ("group/group-info", "groupId", "group"),

@@ -80,8 +80,8 @@ def _captcha_wrong(world: World, probe: Probe) -> None:
     "captcha-needed",
     "must",
     "wire.md 4 get-verification-code",
-    "必须解图形验证码",
-    "a code requires a captcha",
+    "须先答对图形验证码",
+    "no captcha, no code",
 )
 def _captcha_needed(world: World, probe: Probe) -> None:
     body = {"mobile": "13800138000", "id": "no-such-captcha", "code": "2345"}
@@ -126,13 +126,7 @@ def _code_once(world: World, probe: Probe) -> None:
     probe.refused("second", world.login(phone, code))
 
 
-@check(
-    "code-wrong",
-    "must",
-    "wire.md 4 get-verification-code",
-    "五次错误后失效",
-    "five wrong attempts revoke a code",
-)
+@check("code-wrong", "must", "wire.md 4 get-verification-code", "输错五次后失效", "five tries")
 def _code_wrong(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     code = world.sms_code(phone)
@@ -156,11 +150,7 @@ def _code_number(world: World, probe: Probe) -> None:
 
 
 @check(
-    "optional-fields",
-    "must",
-    "wire.md 4 verification-login",
-    "可不带设备",
-    "the device is optional",
+    "optional-fields", "must", "wire.md 4 verification-login", "设备可以省略", "no device is needed"
 )
 def _optional(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -171,7 +161,7 @@ def _optional(world: World, probe: Probe) -> None:
     probe.code("first stays", world.own_info(token))
 
 
-@check("one-session", "must", "wire.md 5", "同设备再登录则替换", "one session for each device")
+@check("one-session", "must", "wire.md 5", "同一设备再次登录则替换", "one session for each device")
 def _one_session(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     first = world.sign_in(phone, deviceId="one", platform="android")
@@ -200,8 +190,8 @@ def _clients(world: World, probe: Probe) -> None:
     "platform",
     "should",
     "wire.md 4 verification-login",
-    "由 User-Agent 得平台",
-    "the platform from User-Agent",
+    "由 User-Agent 得出平台",
+    "platform by User-Agent",
 )
 def _platform(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -223,13 +213,7 @@ def _logout(world: World, probe: Probe) -> None:
     probe.code("other token", world.own_info(other), -101)
 
 
-@check(
-    "device-offline",
-    "must",
-    "wire.md 4 user/device-offline",
-    "下线一个设备",
-    "signing out one device",
-)
+@check("device-offline", "must", "wire.md 4 user/device-offline", "使一台设备下线", "ends a device")
 def _device_offline(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     token, other = world.sign_in(phone, deviceId="a"), world.sign_in(phone, deviceId="b")
@@ -238,7 +222,7 @@ def _device_offline(world: World, probe: Probe) -> None:
     probe.code("caller", world.own_info(token))
 
 
-@check("ids", "must", "wire.md 5", "编号为递增的十进制", "ids are ascending decimal numbers")
+@check("ids", "must", "wire.md 5", "编号为递增的十进制数", "ids are ascending decimals")
 def _ids(world: World, probe: Probe) -> None:
     first, second = world.alice.id, world.sign_up().id
     for name, found in (("first", first), ("second", second)):
@@ -269,8 +253,8 @@ def _email_login(world: World, probe: Probe) -> None:
     "one-answer",
     "must",
     "wire.md 4 user/email-login",
-    "出错的响应相同",
-    "every failure gets the same response",
+    "出错时响应相同",
+    "one answer for all that is wrong",
 )
 def _one_answer(world: World, probe: Probe) -> None:
     account, email = world.sign_up(), world.new_email()
@@ -291,8 +275,8 @@ def _one_answer(world: World, probe: Probe) -> None:
     "forget-unknown",
     "must",
     "wire.md 4 get-email-verification-code",
-    "未知邮箱：响应相同且不发信",
-    "an unknown address: the same response, no e-mail",
+    "未知邮箱：响应相同且不发邮件",
+    "an unknown address: the same answer, no mail",
 )
 def _forget_unknown(world: World, probe: Probe) -> None:
     email = world.new_email()

@@ -39,7 +39,7 @@ class OutOfTime(LocalizedError):
     """The time for all checks is used up."""
 
     def __init__(self) -> None:
-        super().__init__("时间已用完", "the time is used up")
+        super().__init__("已超过时限", "the time is used up")
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def _protobuf_error(world: World, probe: Probe) -> None:
     probe.same("dead token", dead.message.kinds(), {1: pb.LENGTH})
 
 
-@check("protobuf-success", "must", "wire.md 3", "成功时必有 data", "a success always has data")
+@check("protobuf-success", "must", "wire.md 3", "成功时总有 data", "data is there on success")
 def _protobuf_success(world: World, probe: Probe) -> None:
     for name, answer in {
         "own info": world.own_info(world.alice.token),
@@ -247,11 +247,7 @@ def _no_token(world: World, probe: Probe) -> None:
 
 
 @check(
-    "dead-token",
-    "must",
-    "wire.md 1.7",
-    "无效令牌：接口自己的形式",
-    "an invalid token: -101 in the endpoint's form",
+    "dead-token", "must", "wire.md 1.7", "无效令牌：接口自身的格式", "a dead token: the own form"
 )
 def _dead_token(world: World, probe: Probe) -> None:
     for method, path, kind in SESSION_ENDPOINTS:
@@ -282,7 +278,7 @@ def _request_id_header(world: World, probe: Probe) -> None:
     probe.same("x-request-id", answer.reply.header("x-request-id"), number)
 
 
-@check("cors", "must", "wire.md 1.9", "浏览器可预检", "a browser's preflight is answered")
+@check("cors", "must", "wire.md 1.9", "响应浏览器的预检", "a browser's preflight is answered")
 def _cors(world: World, probe: Probe) -> None:
     reply = world.wire.send(
         "OPTIONS",
@@ -348,13 +344,7 @@ def _messages(world: World, probe: Probe) -> None:
     probe.same("1100", field, "请求参数错误，mobile字段值非法")
 
 
-@check(
-    "english",
-    "should",
-    "wire.md 2",
-    "Accept-Language: en 得英文",
-    "error messages in English on request",
-)
+@check("english", "should", "wire.md 2", "Accept-Language: en 时为英文", "English on request")
 def _english(world: World, probe: Probe) -> None:
     answer = world.call("GET", "user/info", accept_language="en")
     probe.that("ascii", answer.msg.isascii() and answer.msg, "an English message", answer.msg)

@@ -226,7 +226,7 @@ class World:
             return self.supplies.phones.pop(0)
         if not self.has_sandbox:
             raise CannotCheck(
-                "需要更多自己的手机号：请用 --phone 给出",
+                "需要更多自己的手机号：请用 --phone 指定",
                 "more numbers of your own are needed: give them with --phone",
             )
         return f"139{secrets.randbelow(10**8):08d}"
@@ -241,7 +241,7 @@ class World:
             return self.supplies.emails.pop(0)
         if not self.has_sandbox:
             raise CannotCheck(
-                "需要更多自己的邮箱：请用 --email 给出",
+                "需要更多自己的邮箱：请用 --email 指定",
                 "more addresses of your own are needed: give them with --email",
             )
         return f"check{secrets.randbelow(10**9)}@example.com"
@@ -281,7 +281,7 @@ class World:
             CannotCheck: none is sent.
         """
         if answer.code != 1:
-            limited = "（频率限制）" if answer.code in LIMITED_CODES else ""
+            limited = "（被限流）" if answer.code in LIMITED_CODES else ""
             raise CannotCheck(
                 f"服务器没有发送验证码{limited}：{answer.code} {answer.msg}",
                 f"the server sends no code: {answer.code} {answer.msg}",
@@ -334,7 +334,7 @@ class World:
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             name = type(error).__name__
             raise CannotCheck(
-                f"--code-command 没有给出验证码：{name}", f"--code-command printed no code: {name}"
+                f"--code-command 没有输出验证码：{name}", f"--code-command gave no code: {name}"
             ) from error
         return done.stdout.decode("utf-8", "replace").strip()
 

@@ -332,7 +332,7 @@ def _refuse_holder(folder: Path) -> None:
 
 def _found(name: str, tool: str | None) -> str:
     if tool is None:
-        raise ToolFailed(f"没有 {name}", f"{name}: not found")
+        raise ToolFailed(f"找不到 {name}", f"{name}: not found")
     return tool
 
 

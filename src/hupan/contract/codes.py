@@ -111,10 +111,10 @@ create_captcha = app.post(
         ),
         Note(
             "D",
-            "Five digits from 2 to 9. Valid for one answer, right or wrong, and for five minutes "
-            "([decision 6](decisions/0006-captchas.md)).",
-            "五位数字，取自 2 至 9；只能用一次，答错也作废，五分钟内有效（[决定 "
-            "6](decisions/0006-captchas.md)）。",
+            "Four digits from 2 to 9 by default (`captcha_length`). Valid for one answer, right or "
+            "wrong, and for five minutes ([decision 6](decisions/0006-captchas.md)).",
+            "默认四位数字（`captcha_length`），取自 2 至 9；只能用一次，答错也作废，五分钟内有效（"
+            "[决定 6](decisions/0006-captchas.md)）。",
         ),
     ),
 )
@@ -178,7 +178,7 @@ send_email_code = app.post(
             "A code requested with `forget_password` is valid only there. For an unused "
             "address the "
             "response is the same and nothing is sent.",
-            "以 `forget_password` 索取的验证码只能用于重设密码；邮箱无人使用时答复相同，"
+            "以 `forget_password` 获取的验证码只能用于重设密码；邮箱无人使用时响应相同，"
             "但不发送邮件。",
         ),
     ),

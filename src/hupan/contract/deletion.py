@@ -35,8 +35,9 @@ cancel_account = app.post(
             "at once; after 15 days data is erased and the number is free, until then login is "
             "1421. A contact that was bound recently, after the other one and without proof, is "
             "1411.",
-            "`phone` 与 `email` 二选一，须为当前绑定且收到验证码者。会话立即结束；15 天后清除数据并"
-            "释放号码，此前登录答复 1421。若所填者绑定较晚，且在不久前未经验证，则为 1411。",
+            "`phone` 与 `email` 二选一，须为当前绑定、收到验证码的那一个。会话立即结束；15 天后清除"
+            "数据并释放号码，此前登录返回 1421。如果它是不久前未经验证而绑定的，且晚于另一种，则"
+            "返回 1411。",
         ),
     ),
 )

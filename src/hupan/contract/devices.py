@@ -139,7 +139,7 @@ logout_device = app.post(
         Note(
             "D",
             "For a device that is unknown or not the caller's, it changes nothing and succeeds.",
-            "设备不属于本人或不存在时不做任何事，答复成功。",
+            "设备不属于本人或不存在时不做任何事，返回成功。",
         ),
     ),
 )

@@ -250,7 +250,7 @@ _WEB_GET_LISTED = (
     Note(
         "C",
         "An unknown id is a success with empty strings and 0.",
-        "编号未知时答复成功，文本为空，数字为 0。",
+        "编号未知时返回成功，文本为空，数字为 0。",
     ),
     Note(
         "D",

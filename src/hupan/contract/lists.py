@@ -84,7 +84,7 @@ list_contacts = app.post(
             "Three groups (users, groups, bots), each empty; `md5` is that of an empty list, and "
             "the same `md5` in the request changes nothing ([decision "
             "39](decisions/0039-first-screen.md)).",
-            "用户、群聊、机器人三组，均为空；`md5` 为空列表的值，请求带有相同的 `md5` 时答复不变"
+            "用户、群聊、机器人三组，均为空；`md5` 为空列表的值，请求带有相同的 `md5` 时响应不变"
             "（[决定 39](decisions/0039-first-screen.md)）。",
         ),
     ),
@@ -102,8 +102,8 @@ list_friend_requests = app.post(
             "C",
             "One client sends JSON and reads `data.list`: a body that begins with `{` is answered "
             "in JSON, under any content type.",
-            "有一个客户端发送 JSON 并读取 `data.list`：以 `{` 开头的请求体一律以 JSON 答复，与内容"
-            "类型无关。",
+            "有一个客户端发送 JSON 并读取 `data.list`：以 `{` 开头的请求体一律得到 JSON 响应，与"
+            "内容类型无关。",
         ),
         *_EMPTY_LIST,
     ),

@@ -70,7 +70,7 @@ get_upload_sizes = app.get(
         Note(
             "C",
             "The key `fileeSizeLimitVip` is misspelt on the wire.",
-            "键 `fileeSizeLimitVip` 的拼写即是如此。",
+            "键名 `fileeSizeLimitVip` 就是这样拼写的。",
         ),
         Note(
             "D",

@@ -187,7 +187,7 @@ get_user = app.post(
         Note(
             "D",
             "A banned account is 7100 without data, so `ban_time` and `ban_reason` are never set.",
-            "被封禁的账号答复 7100 且没有数据，因此 `ban_time` 与 `ban_reason` 从不填写。",
+            "被封禁的账号返回 7100 且没有数据，因此 `ban_time` 与 `ban_reason` 总是为空。",
         ),
         Note(
             "D",
@@ -317,7 +317,7 @@ web_get_homepage = web.get(
         Note(
             "C",
             "An unknown id is a success with empty strings and `registerTime` 0.",
-            "编号未知时答复成功，文本为空，`registerTime` 为 0。",
+            "编号未知时返回成功，文本为空，`registerTime` 为 0。",
         ),
         Note(
             "D",

@@ -99,7 +99,7 @@ email_login = app.post(
             "Wrong address, wrong password and no password get the same response (1301) "
             "in the same "
             "time.",
-            "邮箱错误、密码错误、未设密码的答复（1301）与用时均相同。",
+            "邮箱错误、密码错误、未设密码的响应（1301）与用时均相同。",
         ),
     ),
 )
@@ -115,7 +115,7 @@ logout = app.post(
             "D",
             "Ends the session of the token, regardless of the device in the body. It succeeds "
             "again with a token that has already logged out.",
-            "结束该令牌的会话，与请求体中的设备无关；已退出的令牌再次退出仍答复成功。",
+            "结束该令牌的会话，与请求体中的设备无关；已退出的令牌再次退出仍返回成功。",
         ),
     ),
 )

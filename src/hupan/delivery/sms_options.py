@@ -493,7 +493,7 @@ def _split_url(url: str) -> SplitResult:
         parts = None
     if parts is None:
         # Outside the handler: the parser's error quotes the URL, which may contain a key.
-        raise_invalid_option("url", "能读懂的地址，端口不为 0", "cannot be read, or its port is 0")
+        raise_invalid_option("url", "有效的地址，端口不为 0", "cannot be read, or its port is 0")
     return parts
 
 

@@ -152,7 +152,7 @@ def _hosts(_wire: Wire) -> str:
         "it has expired, is for another name, or its issuer is unknown",
     ),
     (
-        "换用有效证书，或用 --ca-file 给出签发者",
+        "换用有效证书，或用 --ca-file 指定签发者",
         "use a valid one, or name its issuer with --ca-file",
     ),
     _OPERATIONS,
@@ -256,11 +256,8 @@ def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
 
 @_check(
     "listener",
-    ("有湖畔在监听", "Hupan listens there"),
-    (
-        "服务器没有运行，或地址属于别的程序",
-        "the server is not running, or another program uses the port",
-    ),
+    ("湖畔正在监听", "Hupan listens there"),
+    ("服务器没有运行，或地址属于别的程序", "the server does not run, or another program is there"),
     ("启动服务器，并检查端口与前置代理的转发", "start the server; check the port and the proxy"),
     _OPERATIONS,
 )

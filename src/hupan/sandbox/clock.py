@@ -25,17 +25,13 @@ MAX_STEPS = 1000
 """Moments at which one step of the clock stops to let due work run, in order; then it leaps."""
 _TEXTS: Mapping[PendingKind, LocalizedText] = {
     "code": LocalizedText("{} 的验证码失效", "the code for {} expires"),
-    "message": LocalizedText("重新发送给 {} 的消息", "the message to {} is sent again"),
+    "message": LocalizedText("向 {} 重发消息", "the message to {} is sent again"),
     "ban": LocalizedText("账号 {} 的封禁结束", "the ban of account {} ends"),
-    "vip": LocalizedText("账号 {} 的 VIP 到期", "the VIP of account {} ends"),
-    "erasure": LocalizedText("已注销的账号 {} 被删除", "the cancelled account {} is erased"),
+    "vip": LocalizedText("账号 {} 的会员到期", "the VIP of account {} ends"),
+    "erasure": LocalizedText("已注销的账号 {} 清除数据", "the cancelled account {} is erased"),
     "session": LocalizedText("账号 {} 的一个登录过期", "a session of account {} expires"),
-    "step-up": LocalizedText(
-        "账号 {} 的身份确认失效", "a step-up verification of account {} expires"
-    ),
-    "file": LocalizedText(
-        "账号 {} 的一个图片文件被删除", "a picture file of account {} is deleted"
-    ),
+    "step-up": LocalizedText("账号 {} 的身份验证失效", "a proof of account {} ends"),
+    "file": LocalizedText("删除账号 {} 的一个图片文件", "a picture file of account {} is deleted"),
 }
 
 
@@ -101,9 +97,9 @@ class SandboxClock:
             BadRequest: it would go back, or too far.
         """
         if advance is not None and to is not None:
-            raise BadRequest("advance 与 set 不能同时给出", "give advance or set, not both")
+            raise BadRequest("advance 与 set 不能同时使用", "give advance or set, not both")
         if advance is None and to is None and freeze is None:
-            raise BadRequest("请给出 advance、set 或 freeze", "give advance, set or freeze")
+            raise BadRequest("请指定 advance、set 或 freeze", "give advance, set or freeze")
         async with self._lock:
             now = self.clock.now()
             target = now + advance if advance is not None else now if to is None else to

@@ -78,9 +78,9 @@ def _describe_code(code: int) -> tuple[LocalizedText, ResultClass]:
         return LocalizedText("success", "success"), "ok"
     known = next((error for error in APP_ERRORS if error.code == code), None)
     if known is None:
-        return LocalizedText("沙盒的故障", "A fault of the sandbox"), "refused"
+        return LocalizedText("沙盒模拟的故障", "A fault of the sandbox"), "refused"
     if "{" in known.zh:  # it names what was wrong, and here nothing is
-        return LocalizedText("沙盒的故障", "A fault of the sandbox"), known.result
+        return LocalizedText("沙盒模拟的故障", "A fault of the sandbox"), known.result
     return LocalizedText(known.zh, known.en), known.result
 
 

@@ -154,7 +154,7 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
     return Decoded(_object_fields(value, message), problem)
 
 
-_BAD_NUMBER = LocalizedText("有不可用的数字", "it contains a number that is out of range")
+_BAD_NUMBER = LocalizedText("含有无效的数字", "it has a number that cannot be")
 """One of thousands of digits."""
 
 
@@ -348,7 +348,7 @@ class _Reader:
         for index in range(max_bytes):
             if self.at >= self.end:
                 raise _Broken(
-                    f"在第 {self.at} 字节处，数字没有写完",
+                    f"在第 {self.at} 字节处，数字不完整",
                     f"a number is incomplete at byte {self.at}",
                 )
             byte = self.data[self.at]
@@ -431,7 +431,7 @@ class _ProtobufReader:
             if one.mark == "ok" and not one.is_item:
                 seen[number] = one
         if group:
-            raise _Broken("组没有结束", "a group does not end")
+            raise _Broken("组未结束", "a group does not end")
 
     def _read_field(
         self,

@@ -206,7 +206,7 @@ class SameOriginMiddleware:
         name = _parse_host(hosts[0]) if len(hosts) == 1 else None
         if name is None or not self._is_allowed_host(name):
             return (
-                "主机名不是本沙盒的：请用 127.0.0.1 或 localhost 访问，或以 --allow-host 启动沙盒",
+                "主机名不属于本沙盒：请用 127.0.0.1 或 localhost 访问，或以 --allow-host 启动沙盒",
                 "not a host name of this sandbox: use 127.0.0.1 or localhost, or --allow-host",
             )
         if not _is_same_origin(request, hosts[0]):

@@ -236,8 +236,8 @@ class ArchiveReader:
         self._allowance -= len(piece)
         if self._allowance < 0:
             raise BackupError(
-                "备份解压后过大，不是 Hupan 写入的备份",
-                "the backup expands to too much data: Hupan did not write it",
+                "备份解压后过大，不是湖畔写入的备份",
+                "the backup expands to far too much: Hupan did not write it",
             )
         self._buffer += piece
         return bool(packed)
@@ -245,7 +245,7 @@ class ArchiveReader:
 
 def _malformed() -> BackupError:
     return BackupError(
-        "备份的内容无法识别：不是 Hupan 写入的备份，或由更新的版本写入",
+        "备份的内容无法识别：不是湖畔写入的备份，或由更新的版本写入",
         "the content of the backup is not known: Hupan did not write it, or a newer version did",
     )
 

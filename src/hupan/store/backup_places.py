@@ -190,8 +190,8 @@ class BucketPlace:
             file.write(piece)
             if file.tell() > MAX_OBJECT_BYTES:
                 raise LocalizedOSError(
-                    "存储桶返回的内容超过它能存下的备份",
-                    "the bucket returned more than a backup in a bucket can have",
+                    "存储桶返回的内容大于备份的上限",
+                    "the bucket returns more than a backup that it could have stored",
                 )
 
     def _compare(self, name: str, sha256: bytes) -> None:

@@ -273,7 +273,7 @@ def check_restorable(manifest: Manifest) -> list[Migration]:
     newest = max(manifest.migrations, default=0)
     if newest > known[-1].number:
         raise BackupError(
-            f"备份由更新版本的 Hupan 写入（{manifest.hupan}，迁移 {newest:04}），请升级程序",
+            f"备份由更新版本的湖畔写入（{manifest.hupan}，迁移 {newest:04}），请升级程序",
             f"a newer Hupan made this backup ({manifest.hupan}, migration {newest:04}): "
             "upgrade the program",
         )

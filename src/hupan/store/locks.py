@@ -113,9 +113,9 @@ def check_not_open_by_other_path(database: Path) -> None:
     real = database.resolve()
     if _is_locked(real) and not _is_locked(real.with_name(f"{real.name}.lock")):
         raise StoreRefused(
-            f"另一个 Hupan 正以其他名称（硬链接）使用该数据库，请使用同一路径：{database}",
-            "another Hupan uses this store under another name, such as a hard link: use the same "
-            "name: {database}",
+            f"另一个湖畔进程正以其他名称（硬链接）使用该数据库，请使用同一路径：{database}",
+            "another Hupan uses this store by another name, such as a hard link: name it as that "
+            f"one does: {database}",
         )
 
 
@@ -147,6 +147,6 @@ def _is_locked(path: Path) -> bool:
 
 def _store_in_use(database: Path) -> StoreRefused:
     return StoreRefused(
-        f"另一个 Hupan 正在使用该数据库：{database}",
+        f"另一个湖畔进程正在使用该数据库：{database}",
         f"another Hupan is using this store: {database}",
     )

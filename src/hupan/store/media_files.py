@@ -206,8 +206,8 @@ class LocalPictureFiles:
         with self._open(name) as file:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
-        if not chunk:  # as a bucket does; a reader that waits for the rest would ask forever
-            raise LocalizedOSError(f"{name} 变短了", f"{name} has become shorter")
+        if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
+            raise LocalizedOSError(f"{name} 被截短了", f"{name} has become shorter")
         return chunk
 
     def _open(self, name: str) -> BinaryIO:

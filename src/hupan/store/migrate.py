@@ -294,7 +294,7 @@ def check_migrations_known(
     for number, digest in applied.items():
         if number not in digests:
             raise StoreRefused(
-                f"数据库 {path} 由更新版本的 Hupan 写入（迁移 {number:04}），请升级程序",
+                f"数据库 {path} 由更新版本的湖畔写入（迁移 {number:04}），请升级程序",
                 f"{path} was written by a newer Hupan (migration {number:04}): upgrade the program",
             )
         if digests[number] != digest:
