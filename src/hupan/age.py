@@ -398,7 +398,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if [stanza.arguments[0] for stanza in stanzas] != ["scrypt"]:
         raise AgeError(
             "该备份由公钥加密：请用 --key-file 指定私钥文件",
-            "this backup is encrypted for a public key: name the file of the private key with "
+            "this backup is encrypted for a public key: give the file of the private key with "
             "--key-file",
         )
     arguments = [*stanzas[0].arguments[1:], "", ""]

@@ -117,8 +117,7 @@ def choose_recipient(settings: Settings) -> Recipient:
         return Passphrase(settings.backup_passphrase)
     raise OperationRefused(
         "备份必须加密：请设置 backup_public_key，或用 HUPAN_BACKUP_PASSPHRASE 提供口令",
-        "a backup is always encrypted: set backup_public_key, or give a passphrase by "
-        "HUPAN_BACKUP_PASSPHRASE",
+        "a backup is always encrypted: set backup_public_key or HUPAN_BACKUP_PASSPHRASE",
     )
 
 
@@ -142,8 +141,7 @@ def choose_opener(settings: Settings, key_file: Path | None) -> Opener:
         return Passphrase(settings.backup_passphrase)
     raise OperationRefused(
         "请用 --key-file 指定私钥文件，或用 HUPAN_BACKUP_PASSPHRASE 提供口令",
-        "name the file of the private key with --key-file, or give the passphrase by "
-        "HUPAN_BACKUP_PASSPHRASE",
+        "give the file of the private key with --key-file, or set HUPAN_BACKUP_PASSPHRASE",
     )
 
 

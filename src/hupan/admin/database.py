@@ -196,7 +196,7 @@ async def copy_database(
         or not target
         or masked_database(source_settings) == masked_database(target_settings)
     ):
-        raise OperationRefused("请指定两个不同的数据库", "name two different stores")
+        raise OperationRefused("请指定两个不同的数据库", "give two different stores")
     on_watch = partial(on_progress, "servers")
     try:
         async with (
@@ -211,7 +211,7 @@ async def copy_database(
     except Conflict as error:
         raise OperationRefused(
             "目标数据库中已有这些行：可能正在进行另一次复制",
-            "the target has these rows already: perhaps another copy is running",
+            "the target already has these rows: perhaps another copy is running",
         ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused.wrap(error) from error

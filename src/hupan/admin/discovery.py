@@ -449,7 +449,7 @@ class RecordReader(Generic[Record]):
             if record.id in self._ids:
                 self.problems.add(
                     ImportProblem(
-                        row.line, "chatId", "与前面的某行重复", "stands in a line before, too"
+                        row.line, "chatId", "与前面的某行重复", "occurs on an earlier line too"
                     )
                 )
             self._ids.add(record.id)

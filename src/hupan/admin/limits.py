@@ -60,7 +60,7 @@ def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
         lines.append(
             LocalizedText(
                 f"⚠ 忽略不属于本服务器的豁免对象：{names}",
-                f"⚠ ignored exemptions, which are not of this server: {names}",
+                f"⚠ exemptions of another server are ignored: {names}",
             )
         )
     return lines

@@ -339,7 +339,7 @@ def deploy_file(name: str) -> str:
             return (folder / name).read_text("utf-8")
     raise SetupRefused(
         f"安装不完整，缺少 deploy/{name}，请重新安装",
-        f"the installation lacks deploy/{name}: install it again",
+        f"deploy/{name} is missing from the installation: install it again",
     )
 
 

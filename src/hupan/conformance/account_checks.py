@@ -123,7 +123,13 @@ def _avatar(world: World, probe: Probe) -> None:
         probe.code(bad[:20], world.post("user/edit-avatar", pb.text(2, bad), account.token), 1100)
 
 
-@check("personal-data", "must", "wire.md 4 user/get-user-data", "个人资料有十一个键", "eleven keys")
+@check(
+    "personal-data",
+    "must",
+    "wire.md 4 user/get-user-data",
+    "个人资料有十一个键",
+    "personal data has eleven keys",
+)
 def _personal_data(world: World, probe: Probe) -> None:
     account = world.sign_up()
     fresh = world.post("user/get-user-data", None, account.token).data.get("data")

@@ -121,7 +121,7 @@ def _shop(world: World, probe: Probe) -> None:
     probe.refused("unknown product", unknown)
 
 
-@check("web-pages", "must", "wire.md 8.3", "网页的群聊与机器人", "groups and bots on the web")
+@check("web-pages", "must", "wire.md 8.3", "网页的群聊与机器人", "groups and bots in the web API")
 def _web_pages(world: World, probe: Probe) -> None:
     for path, key, name in (
         ("group/group-info", "groupId", "group"),

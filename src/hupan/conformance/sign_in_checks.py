@@ -81,7 +81,7 @@ def _captcha_wrong(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 get-verification-code",
     "须先答对图形验证码",
-    "no captcha, no code",
+    "a code requires a captcha",
 )
 def _captcha_needed(world: World, probe: Probe) -> None:
     body = {"mobile": "13800138000", "id": "no-such-captcha", "code": "2345"}
@@ -126,7 +126,13 @@ def _code_once(world: World, probe: Probe) -> None:
     probe.refused("second", world.login(phone, code))
 
 
-@check("code-wrong", "must", "wire.md 4 get-verification-code", "输错五次后失效", "five tries")
+@check(
+    "code-wrong",
+    "must",
+    "wire.md 4 get-verification-code",
+    "输错五次后失效",
+    "five wrong attempts revoke a code",
+)
 def _code_wrong(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     code = world.sms_code(phone)
@@ -150,7 +156,11 @@ def _code_number(world: World, probe: Probe) -> None:
 
 
 @check(
-    "optional-fields", "must", "wire.md 4 verification-login", "设备可以省略", "no device is needed"
+    "optional-fields",
+    "must",
+    "wire.md 4 verification-login",
+    "设备可以省略",
+    "the device is optional",
 )
 def _optional(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -191,7 +201,7 @@ def _clients(world: World, probe: Probe) -> None:
     "should",
     "wire.md 4 verification-login",
     "由 User-Agent 得出平台",
-    "platform by User-Agent",
+    "the platform from User-Agent",
 )
 def _platform(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -213,7 +223,13 @@ def _logout(world: World, probe: Probe) -> None:
     probe.code("other token", world.own_info(other), -101)
 
 
-@check("device-offline", "must", "wire.md 4 user/device-offline", "使一台设备下线", "ends a device")
+@check(
+    "device-offline",
+    "must",
+    "wire.md 4 user/device-offline",
+    "使一台设备下线",
+    "signing out one device",
+)
 def _device_offline(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     token, other = world.sign_in(phone, deviceId="a"), world.sign_in(phone, deviceId="b")
@@ -222,7 +238,7 @@ def _device_offline(world: World, probe: Probe) -> None:
     probe.code("caller", world.own_info(token))
 
 
-@check("ids", "must", "wire.md 5", "编号为递增的十进制数", "ids are ascending decimals")
+@check("ids", "must", "wire.md 5", "编号为递增的十进制数", "ids are ascending decimal numbers")
 def _ids(world: World, probe: Probe) -> None:
     first, second = world.alice.id, world.sign_up().id
     for name, found in (("first", first), ("second", second)):
@@ -254,7 +270,7 @@ def _email_login(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 user/email-login",
     "出错时响应相同",
-    "one answer for all that is wrong",
+    "every failure gets the same response",
 )
 def _one_answer(world: World, probe: Probe) -> None:
     account, email = world.sign_up(), world.new_email()
@@ -276,7 +292,7 @@ def _one_answer(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 get-email-verification-code",
     "未知邮箱：响应相同且不发邮件",
-    "an unknown address: the same answer, no mail",
+    "an unknown address: the same response, no e-mail",
 )
 def _forget_unknown(world: World, probe: Probe) -> None:
     email = world.new_email()

@@ -227,7 +227,7 @@ def _protobuf_error(world: World, probe: Probe) -> None:
     probe.same("dead token", dead.message.kinds(), {1: pb.LENGTH})
 
 
-@check("protobuf-success", "must", "wire.md 3", "成功时总有 data", "data is there on success")
+@check("protobuf-success", "must", "wire.md 3", "成功时总有 data", "a success always has data")
 def _protobuf_success(world: World, probe: Probe) -> None:
     for name, answer in {
         "own info": world.own_info(world.alice.token),
@@ -247,7 +247,11 @@ def _no_token(world: World, probe: Probe) -> None:
 
 
 @check(
-    "dead-token", "must", "wire.md 1.7", "无效令牌：接口自身的格式", "a dead token: the own form"
+    "dead-token",
+    "must",
+    "wire.md 1.7",
+    "无效令牌：接口自身的格式",
+    "an invalid token: -101 in the endpoint's form",
 )
 def _dead_token(world: World, probe: Probe) -> None:
     for method, path, kind in SESSION_ENDPOINTS:
@@ -344,7 +348,13 @@ def _messages(world: World, probe: Probe) -> None:
     probe.same("1100", field, "请求参数错误，mobile字段值非法")
 
 
-@check("english", "should", "wire.md 2", "Accept-Language: en 时为英文", "English on request")
+@check(
+    "english",
+    "should",
+    "wire.md 2",
+    "Accept-Language: en 时为英文",
+    "error messages in English on request",
+)
 def _english(world: World, probe: Probe) -> None:
     answer = world.call("GET", "user/info", accept_language="en")
     probe.that("ascii", answer.msg.isascii() and answer.msg, "an English message", answer.msg)

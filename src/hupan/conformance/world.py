@@ -334,7 +334,7 @@ class World:
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             name = type(error).__name__
             raise CannotCheck(
-                f"--code-command 没有输出验证码：{name}", f"--code-command gave no code: {name}"
+                f"--code-command 没有输出验证码：{name}", f"--code-command printed no code: {name}"
             ) from error
         return done.stdout.decode("utf-8", "replace").strip()
 

@@ -34,12 +34,12 @@ State = Literal["missing", "present", "skipped"]
 _HOSTS_MODE = _CERTIFICATE_MODE = 0o644
 _NO_CERTUTIL = LocalizedText(
     "找不到 certutil（Debian：apt install libnss3-tools）",
-    "there is no certutil (Debian: apt install libnss3-tools)",
+    "certutil is not installed (Debian: apt install libnss3-tools)",
 )
-_NO_KEYTOOL = LocalizedText("找不到 keytool", "there is no keytool")
+_NO_KEYTOOL = LocalizedText("找不到 keytool", "keytool is not installed")
 _NO_SYSTEM_STORE = LocalizedText(
     "找不到 update-ca-certificates：请按本系统的方法添加该证书",
-    "there is no update-ca-certificates: add the certificate as this system does",
+    "update-ca-certificates is not installed: add the certificate by the means of this system",
 )
 
 

@@ -257,7 +257,10 @@ def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
 @_check(
     "listener",
     ("湖畔正在监听", "Hupan listens there"),
-    ("服务器没有运行，或地址属于别的程序", "the server does not run, or another program is there"),
+    (
+        "服务器没有运行，或地址属于别的程序",
+        "the server is not running, or another program uses the port",
+    ),
     ("启动服务器，并检查端口与前置代理的转发", "start the server; check the port and the proxy"),
     _OPERATIONS,
 )

@@ -39,10 +39,10 @@ _ADVICE: Final = {
         "docs/operations.md",
     ),
     "client-address": Advice(
-        LocalizedText("前置代理传递客户端 IP", "the proxy passes the client's address on"),
+        LocalizedText("前置代理传递客户端 IP", "the proxy passes on the client's address"),
         LocalizedText(
             "未设置 trusted_proxies，所有客户端看上去是同一个 IP",
-            "trusted_proxies is not set, so all clients look like one",
+            "trusted_proxies is not set, so all clients appear to be one",
         ),
         LocalizedText(
             "设置 trusted_proxies 与 client_ip_header", "set trusted_proxies and client_ip_header"

@@ -117,7 +117,9 @@ def _check_rule(rule: FaultRule) -> None:
     effects = [key for key in _EFFECTS if not any(_value(rule, key) is no for no in (None, False))]
     if not effects:
         listed = ", ".join(_EFFECTS)
-        raise BadRequest(f"没有指定故障，请指定其一：{listed}", f"no fault; give one of {listed}")
+        raise BadRequest(
+            f"没有指定故障，请指定其一：{listed}", f"it has no fault; give one of {listed}"
+        )
     on_response = [key for key in effects if key in _OF_RESPONSES]
     if rule.reset is not None and on_response:
         raise BadRequest(

@@ -154,7 +154,7 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
     return Decoded(_object_fields(value, message), problem)
 
 
-_BAD_NUMBER = LocalizedText("含有无效的数字", "it has a number that cannot be")
+_BAD_NUMBER = LocalizedText("含有无效的数字", "it contains a number that is out of range")
 """One of thousands of digits."""
 
 

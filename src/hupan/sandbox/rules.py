@@ -167,7 +167,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
     if len(answers) > 1:
         raise BadRequest(
             f"{answers[0]} 与 {answers[1]} 只能指定其一",
-            f"give {answers[0]} or {answers[1]}, one of both",
+            f"give either {answers[0]} or {answers[1]}, not both",
         )
     if rule.bytes_base64 is not None:
         _decode_base64(rule.bytes_base64)

@@ -237,7 +237,7 @@ class ArchiveReader:
         if self._allowance < 0:
             raise BackupError(
                 "备份解压后过大，不是湖畔写入的备份",
-                "the backup expands to far too much: Hupan did not write it",
+                "the backup expands to too much data: Hupan did not write it",
             )
         self._buffer += piece
         return bool(packed)

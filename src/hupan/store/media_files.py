@@ -206,7 +206,7 @@ class LocalPictureFiles:
         with self._open(name) as file:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
-        if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
+        if not chunk:  # as a bucket does; a reader that waits for the rest would ask forever
             raise LocalizedOSError(f"{name} 被截短了", f"{name} has become shorter")
         return chunk
 

@@ -34,7 +34,7 @@ SHARED_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "error_id": LocalizedText("错误编号", "Error id"),
     "error_not_found": LocalizedText(
         "页面不存在，可能已被移走，或者地址有误。",
-        "There is no page here. It may have moved, or the address is mistyped.",
+        "There is no page here. It may have moved, or the address may be mistyped.",
     ),
     "error_wrong_method": LocalizedText(
         "这个地址不接受这样的请求。", "This address does not accept this kind of request."

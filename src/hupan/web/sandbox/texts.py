@@ -56,7 +56,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "pending_empty": LocalizedText("没有即将发生的事", "Nothing is pending"),
     "pending_empty_next": LocalizedText(
         "验证码失效、封禁结束、会员到期、已注销账号的数据清除等会列在这里。",
-        "Codes that expire, bans and VIP that end and accounts to be erased are listed here.",
+        "Codes that expire, bans and VIP that end, and accounts to be erased are listed here.",
     ),
     "pending_go": LocalizedText("拨到此时", "Go to this time"),
     "pending_go_to": LocalizedText("拨到“{what}”时", "Go to the time when {what}"),
@@ -131,11 +131,11 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "unserved": LocalizedText("湖畔不提供的路径", "Paths that Hupan does not serve"),
     "unserved_text": LocalizedText(
         "可以为它们设定响应，或转发到本机的另一个程序。",
-        "Rules answer them, or forward them to another program on this machine.",
+        "Add rules to answer them, or to forward them to another program on this machine.",
     ),
     "rules_heading": LocalizedText("自定义响应", "Answers for other paths"),
-    "answer_it": LocalizedText("设定响应", "Answer it"),
-    "answer_path": LocalizedText("为 {path} 设定响应", "Answer {path}"),
+    "answer_it": LocalizedText("设定响应", "Add an answer"),
+    "answer_path": LocalizedText("为 {path} 设定响应", "Add an answer for {path}"),
     "rule_answer": LocalizedText("响应", "Answer"),
     "rule_forward": LocalizedText("转发到", "Forward to"),
     "rule_forward_hint": LocalizedText(
@@ -151,7 +151,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "rules_empty": LocalizedText("没有规则", "No rules"),
     "rules_empty_next": LocalizedText(
         "客户端还会访问消息、群聊等路径。加一条规则，让它们得到响应。",
-        "Clients ask for messages and groups, too. Add a rule so that they get an answer.",
+        "Clients also request messages and groups. Add a rule to answer them.",
     ),
     "rules_hint": LocalizedText(
         "按顺序匹配，第一条匹配的规则生效。PUT /sandbox/rules 还可返回任意字节。",
