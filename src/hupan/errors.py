@@ -453,7 +453,7 @@ class UnknownProduct(AppError):
 
 
 class SoldOut(AppError):
-    """order-create of a product of which no piece is left."""
+    """order-create of a product that is sold out."""
 
     code = 1512
     zh = "商品已售罄"

@@ -47,7 +47,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 MAX_STREAMS = 16
 """Streams of ended sessions at a time, per process."""
 KEEP_ALIVE_SECONDS = 2.0
-"""How often a quiet stream is checked and sends a sign of life: a revoked client gets no more."""
+"""How often a quiet stream is checked and sends a sign of life; ends for a revoked client."""
 _EVENT_STREAM = (b"content-type", b"text/event-stream")
 _STREAM_START = {
     "type": "http.response.start",
@@ -143,7 +143,7 @@ class OAuthApp:
                         return
                     await _send_piece(_format_event(event), send)
                     upcoming = asyncio.create_task(events.next())
-        except StoreUnavailable:  # the client comes again, and is checked again
+        except StoreUnavailable:  # the client reconnects, and is checked again
             return
         finally:
             upcoming.cancel()

@@ -335,7 +335,7 @@ class SocketRelay(asyncio.BufferedProtocol):
     def _handle_events(self) -> None:
         try:
             for event in self._framing.events_received():
-                self._partial_bytes = 0  # up to what one read brings
+                self._partial_bytes = 0  # up to the size of one read
                 if isinstance(event, Response):
                     self._handle_response()
                 else:

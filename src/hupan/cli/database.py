@@ -80,7 +80,7 @@ class _StoreCommand:
         ).settings
         aim = {"aim": masked_database(settings)}
         action = OperatorAction(event, "", aim, _audit_folder(settings))
-        # Without a store the work says that it is missing; nothing is done that could be recorded.
+        # Without a store, the operation reports that, and there is nothing to record.
         is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
         return run_operation(
             settings, lambda: work(settings), action if is_recorded else None, describe_result

@@ -275,7 +275,7 @@ class World:
         return self.code_of(self.request_email(email, **more), "email", email)
 
     def code_of(self, answer: Answer, channel: str, to: str) -> str:
-        """Return the code that a request for one was answered with.
+        """Return the code that follows from the response to a request for one.
 
         Raises:
             CannotCheck: none is sent.

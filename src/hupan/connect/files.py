@@ -23,7 +23,7 @@ class ConnectRefused(LocalizedError):
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file holds, and whose it is."""
+    """The content of a file, and its owner."""
 
     data: bytes
     mode: int

@@ -188,7 +188,7 @@ class RecordFolder:
         return self.path / Path(name).name
 
     def clear(self) -> None:
-        """Forget everything: the record first, for backups without it do no harm."""
+        """Forget everything: the record first, because backups without it do no harm."""
         self._record.unlink(missing_ok=True)
         sync_folder(self.path)
         for path in self.path.iterdir():

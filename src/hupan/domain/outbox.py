@@ -108,7 +108,7 @@ class RecentTargets:
         return min((asked.next_at for asked in self._asked.values()), default=None)
 
     def take_due(self, now: float) -> list[RecentTarget]:
-        """Return the targets to ask for now; each comes again after twice the time."""
+        """Return the targets to ask for now; each is due again after twice the time."""
         due = [target for target, asked in self._asked.items() if asked.next_at <= now]
         for target in due:
             asked = self._asked[target]

@@ -60,7 +60,7 @@ class SessionEvents:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._subscription.cancel()
 
     async def next(self) -> SessionEvent | None:

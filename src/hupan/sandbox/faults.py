@@ -32,7 +32,7 @@ _CHANCES = 2**53
 WITHOUT_BODY = (204, 205, 304)
 """Statuses of responses that have no body."""
 _GARBLED_START = 0x87
-"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), with any bits 3 and 4."""
+"""Begins neither JSON nor UTF-8 nor a protobuf field (wire type 7), whatever bits 3 and 4 are."""
 
 
 class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -40,7 +40,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
 
     Attributes:
         path: the request path; a final `*` matches any suffix. Any path if absent.
-        account: id of the account whose token the request bears; any request if absent.
+        account: id of the account whose token the request has; any request if absent.
         nth: only the nth request that matches path and account.
         probability: of each request that matches.
         code: the response is this error in the endpoint's form, and nothing is handled.

@@ -301,7 +301,7 @@ class Rules:
         return [msgspec.structs.replace(one.rule, hits=one.hits) for one in self.active]
 
     def replace(self, rules: Sequence[Rule]) -> None:
-        """Set other rules; hits are counted from 0."""
+        """Replace the rules; hits restart at 0."""
         self.active = [_activate(rule) for rule in rules]
         self.generation += 1
 

@@ -425,7 +425,7 @@ class TappedSocket:
         self.record("closed", "out", reason.encode(), code)
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing frame."""
         self._socket.abort()
         self.record("closed", "out", b"")
 

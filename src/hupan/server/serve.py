@@ -443,7 +443,7 @@ class Accepting:
         return bool(self.sockets)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self.reaper.stop()
         if self.sockets is not None:
             self.sockets.stop()

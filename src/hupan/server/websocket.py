@@ -167,7 +167,7 @@ class WebSockets:
             _end_overdue(waiting, now - seconds, end)
 
     def stop(self) -> None:
-        """Sweep no more."""
+        """Stop sweeping."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -294,7 +294,7 @@ class WebSocket(asyncio.Protocol):
                 self._flush()
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing frame."""
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:

@@ -437,7 +437,7 @@ class GroupQuery(Struct, frozen=True, kw_only=True):
     """A search for groups.
 
     Attributes:
-        tag: the mark that the groups must bear, "" for all groups.
+        tag: the tag that the groups must have, "" for all groups.
         keyword: what name or introduction must hold, folded; "" for all groups.
         id: the id that the keyword is, if it is one.
         offset: groups that are passed over.

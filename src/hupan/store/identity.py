@@ -126,7 +126,7 @@ def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
 
 
 def check_same_key(identity: StoreIdentity, key: int) -> None:
-    """Raise unless the key is the store's; a store without one and a sandbox take any.
+    """Raise unless the key is the store's; a store without one and a sandbox accept any.
 
     Raises:
         StoreRefused: its key is another one.

@@ -1,8 +1,8 @@
 """Migrations of a SQLite file: numbered files in `schema/`, applied in order, never edited.
 
 Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
-takes without SMTPUTF8: codes were reported as sent but never left, and the lenient profile knew the
-same address as a different one.
+accepts without SMTPUTF8: codes were reported as sent but never left, and the lenient profile knew
+the same address as a different one.
 
 A migration may have a Python step for what SQL cannot do; it runs after the file, in the same
 transaction, and is pure.
@@ -66,9 +66,10 @@ _log = logging.getLogger("hupan.store")
 def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
     """Yield the statements that bring the rows of `ASCII_DOMAIN_READS` to the ASCII form, in order.
 
-    An account that has the ASCII form already keeps it, for mail reached no other one; otherwise
-    the oldest account does. An account that loses its address keeps everything else: the log names
-    it, and its contact changes show the address, so that it can be restored once it is free.
+    An account that has the ASCII form already keeps it, because mail reached no other one;
+    otherwise the oldest account does. An account that loses its address keeps everything else: the
+    log names it, and its contact changes show the address, so that it can be restored once it is
+    free.
     """
     identities, taken_rows, accounts, changes = rows
     taken = {str(value) for (value,) in taken_rows}

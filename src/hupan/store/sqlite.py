@@ -725,7 +725,7 @@ class SqliteDatabase:
         raise StoreUnavailable(localize_sqlite_error(error)) from error
 
     async def _try_repair(self) -> bool:
-        """Repair once for all waiting reads; not again soon, for then the page is damaged."""
+        """Repair once for all waiting reads; not again soon, because then the page is damaged."""
         if self._repair_task is None:
             if time.monotonic() - self._repair_failed_at < REPAIR_RETRY_SECONDS:
                 return False

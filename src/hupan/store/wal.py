@@ -179,7 +179,7 @@ def wal_path(database: Path) -> Path:
 def iterate_wal_frames(database: Path) -> Iterator[WalFrame]:
     """Yield every frame of the log; none if there is no log.
 
-    Closing the log drops no lock, for SQLite holds none on it.
+    Closing the log drops no lock, because SQLite holds none on it.
     """
     try:
         wal = wal_path(database).open("rb")
