@@ -305,7 +305,7 @@ def _data(contents: Sequence[FileContent | None]) -> list[bytes | None]:
 def _is_known(
     current: FileContent | None, kept: tuple[FileContent | None, FileContent | None]
 ) -> bool:
-    """Return whether a file is as we found or made it, or written half by a killed process."""
+    """Return whether a file is as we found or made it, or half-written by a killed process."""
     data, before, after = _data([current, *kept])
     if data in {before, after}:
         return True
