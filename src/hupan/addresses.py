@@ -108,7 +108,7 @@ class ContactParser:
         Pasted formats are accepted, see `normalize_phone`.
 
         Raises:
-            InvalidField: it is no such number.
+            InvalidField: it is not such a number.
         """
         number = normalize_phone(text)
         if match := _MAINLAND_PHONE.fullmatch(number):
@@ -123,7 +123,7 @@ class ContactParser:
         An international domain is accepted, stored and sent to in its ASCII form, `xn--…`.
 
         Raises:
-            InvalidField: it is no such address.
+            InvalidField: it is not such an address.
         """
         address = text.strip(" ")
         if not _LENIENT_EMAIL.fullmatch(address) or len(address) > MAX_EMAIL_CHARACTERS:
@@ -144,7 +144,7 @@ class ContactParser:
         return self.parse_phone(text, field)
 
     def _parse_international(self, text: str, field: str) -> ContactAddress:
-        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only if the setting is on
 
         try:
             number = phonenumbers.parse(text)
@@ -189,7 +189,7 @@ def normalize_phone(text: str) -> str:
 
     Removed are dashes, dots, brackets, spaces of all kinds and invisible marks; full-width
     characters become ASCII, and `00` before a country code becomes `+`. A single digit after a
-    dot is a decimal fraction, so that is no number.
+    dot is a decimal fraction, so that is not a number.
     """
     if len(text) > MAX_CONTACT_CHARACTERS or _LINE_BREAKS.search(text):
         return ""
@@ -228,7 +228,7 @@ _EMAILS_IN_TEXT = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
 # Where such a domain ends is unknown without spaces, so only the part before it is masked.
 _IDN_EMAILS_IN_TEXT = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
 FULLY_MASKED = "?"
-"""Stands for text that is no contact: it may be anything, even a password."""
+"""Stands for text that is not a contact: it may be anything, even a password."""
 
 
 def mask_contact(target: str) -> str:
@@ -347,7 +347,7 @@ class ClientResolver:
         self._resolve_cached = lru_cache(MAX_CACHED_CLIENTS)(self._resolve_uncached)
 
     def resolve_address(self, context: RequestContext) -> IpAddress | None:
-        """Return the address of the client; None where the socket has none."""
+        """Return the address of the client; None if the socket has none."""
         return self.resolve_origin(context).address
 
     def resolve_origin(self, context: RequestContext) -> ClientOrigin:
@@ -431,7 +431,7 @@ class SmsDestinations:
         return self._is_allowed_abroad(target.key)
 
     def _is_allowed_abroad(self, number: str) -> bool:
-        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only if the setting is on
 
         parsed = phonenumbers.parse(number)
         kinds = (

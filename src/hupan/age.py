@@ -29,7 +29,7 @@ TAG_BYTES = 16
 _FILE_KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 16, 16, 16
 _MAX_HEADER_BYTES, _MAX_STANZAS = 8192, 20
 SCRYPT_LOG_N = 17
-"""128 MiB for about half a second, what OWASP asks of scrypt."""
+"""128 MiB for about half a second, as OWASP recommends for scrypt."""
 MAX_SCRYPT_LOG_N = 19
 """A file that asks for more than 512 MiB is refused before any work."""
 _SCRYPT_BLOCK = 8
@@ -47,7 +47,7 @@ class AgeError(LocalizedError):
 
 
 class InvalidKeyError(LocalizedError):
-    """A text is no public key, or no identity."""
+    """A text is not a public key, or not an identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class DecryptingReader(io.RawIOBase):
         opener: decrypts the header, or the file key itself.
 
     Raises:
-        AgeError: it is no such file, or not for this passphrase or key.
+        AgeError: it is not such a file, or not for this passphrase or key.
     """
 
     def __init__(self, source: BinaryIO, opener: Opener | bytes) -> None:
@@ -220,7 +220,7 @@ class DecryptingReader(io.RawIOBase):
             return _cut_error()
         if not is_last and self._opens(sealed, is_last=True):
             return AgeError(
-                "备份文件的末尾之后还有多余的内容", "something follows the end of the backup"
+                "备份文件的末尾之后还有多余的内容", "unexpected data after the end of the backup"
             )
         position = self._number * CHUNK_BYTES
         return AgeError(
@@ -265,7 +265,7 @@ def _encode(raw: bytes) -> bytes:
 
 
 def _decode(text: str, size: int) -> bytes | None:
-    """Return what unpadded base64 stands for, None unless it is canonical and of this size."""
+    """Decode unpadded base64; return None unless it is canonical and of this size."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -382,7 +382,7 @@ def _unwrap(stanzas: Sequence[_Stanza], opener: Opener) -> bytes:
     if not wanted:
         raise AgeError(
             "该备份由口令加密：请设置 HUPAN_BACKUP_PASSPHRASE",
-            "this backup is encrypted by a passphrase: set HUPAN_BACKUP_PASSPHRASE",
+            "this backup is encrypted with a passphrase: set HUPAN_BACKUP_PASSPHRASE",
         )
     for stanza in wanted:
         file_key = _unwrap_by_identity(stanza, opener)
@@ -398,7 +398,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if [stanza.arguments[0] for stanza in stanzas] != ["scrypt"]:
         raise AgeError(
             "该备份由公钥加密：请用 --key-file 指定私钥文件",
-            "this backup is encrypted for a public key: name the file of the private key with "
+            "this backup is encrypted for a public key: give the file of the private key with "
             "--key-file",
         )
     arguments = [*stanzas[0].arguments[1:], "", ""]
@@ -409,7 +409,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if log_n > MAX_SCRYPT_LOG_N:
         raise AgeError(
             f"备份文件要求过高的计算量（2^{log_n}，上限 2^{MAX_SCRYPT_LOG_N}）",
-            f"the backup asks for too much work (2^{log_n}, at most 2^{MAX_SCRYPT_LOG_N})",
+            f"the backup requires too much work (2^{log_n}, at most 2^{MAX_SCRYPT_LOG_N})",
         )
     file_key = _unseal(_scrypt(passphrase, salt, log_n), stanzas[0].body)
     if file_key is None:
@@ -454,7 +454,7 @@ def _bech32_encode(prefix: str, raw: bytes) -> str:
 
 
 def _bech32_decode(prefix: str, text: str) -> bytes | None:
-    """Return the 32 bytes that a text stands for, None if it is not valid."""
+    """Decode the 32 bytes in a text; return None if it is not valid."""
     data = text.removeprefix(f"{prefix}1")
     if data == text or len(data) != 52 + _CHECKSUM_LENGTH or not set(data) <= set(_BECH32):
         return None

@@ -79,11 +79,11 @@ from hupan.wiring import (
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
-    "auth": ("hupan_auth_events_total", ("event", "result"), "Outcomes of docs/events.md"),
-    "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages handed to a sender"),
+    "auth": ("hupan_auth_events_total", ("event", "result"), "Events of docs/events.md, by result"),
+    "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages passed to a sender"),
     "limit_refusals": ("hupan_limit_refusals_total", ("limit",), "Refused by a limit"),
     "alarms": ("hupan_alarms_total", ("alarm",), "Signs of an attack, see the log"),
-    "sockets": ("hupan_sockets_total", ("event",), "What happened to sockets"),
+    "sockets": ("hupan_sockets_total", ("event",), "Events of sockets"),
     "background_failures": (
         "hupan_background_failures_total",
         ("task",),
@@ -205,7 +205,9 @@ def make_request_metrics(
     ]
     return (
         MetricFamily("hupan_requests_total", "counter", "Requests by class of outcome", results),
-        HistogramFamily("hupan_request_seconds", "From the whole request to its answer", durations),
+        HistogramFamily(
+            "hupan_request_seconds", "From the complete request to its response", durations
+        ),
     )
 
 
@@ -240,24 +242,24 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
             infrastructure.captcha_pool.ready_count,
         ),
         "hupan_password_queue": (
-            "Passwords that wait or are hashed",
+            "Passwords that are queued or being hashed",
             infrastructure.password_hasher.pending_count,
         ),
         "hupan_picture_queue": (
-            "Uploads that wait or are drawn",
+            "Uploads that are queued or being redrawn",
             infrastructure.redrawer.pending_count,
         ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
         "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
         "hupan_backup_timestamp_seconds": (
-            "When the newest backup was made, 0 for never",
+            "Time of the newest backup, 0 without one",
             last_backup,
         ),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
     }
     totals = {
-        "hupan_store_changes_total": ("Changes that were kept", store.committed_changes),
-        "hupan_store_commits_total": ("Commits that kept them", store.commits),
+        "hupan_store_changes_total": ("Changes that were committed", store.committed_changes),
+        "hupan_store_commits_total": ("Commits of these changes", store.commits),
         "hupan_store_failures_total": ("Reads and commits that failed", store.failures),
         "hupan_log_lines_dropped_total": ("Lines that could not be written", count_dropped_lines()),
     }
@@ -632,7 +634,7 @@ class Application:
             await self._open()
         except StoreUnavailable:
             return None
-        _log.warning("the store is there")
+        _log.warning("the store is available")
         return DONE
 
     async def _stop(self) -> dict[str, str]:
@@ -641,7 +643,7 @@ class Application:
             try:
                 await self._server.stop()
             except Exception as error:  # noqa: BLE001 - every part was ended all the same
-                _log.error("the server did not end well", exc_info=error)
+                _log.error("the server did not shut down cleanly", exc_info=error)
                 return {"type": "lifespan.shutdown.failed", "message": "see the log"}
         return {"type": "lifespan.shutdown.complete"}
 

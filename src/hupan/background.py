@@ -64,7 +64,7 @@ class BackgroundTask:
         self._task.cancel()
         _, running = await asyncio.wait({self._task}, timeout=STOP_SECONDS)
         if running:
-            _log.error("%s: does not end; going on without it", self._name)
+            _log.error("%s: does not stop; continuing without it", self._name)
 
     async def _run(self) -> None:
         failures = 0
@@ -104,7 +104,7 @@ def report_failure(
     if isinstance(error, expected_errors):
         _log.error("%s: %s; trying again", name, error)
     else:
-        _log.error("%s: failed; going on", name, exc_info=error)
+        _log.error("%s: failed; continuing", name, exc_info=error)
 
 
 def _is_cancelled() -> bool:

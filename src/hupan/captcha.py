@@ -305,7 +305,7 @@ class SlideRenderer:
         left = int(self._uniform(0, SLIDE_WIDTH_PIXELS - SLIDE_TILE_PIXELS))
         top = int(self._uniform(0, SLIDE_HEIGHT_PIXELS - SLIDE_TILE_PIXELS))
         other = _crop_tile(picture, (left, top)).transpose(Image.Transpose.ROTATE_180)
-        # As light as what was there, but for a little: else the shade alone would show the gap.
+        # Almost as light as what was there: otherwise the shade alone would show the gap.
         missing = ImageStat.Stat(_crop_tile(picture, place).convert("L"), mask).mean[0]
         surplus = missing - ImageStat.Stat(other.convert("L"), mask).mean[0]
         change = surplus + self._uniform(-20, 20)
@@ -386,7 +386,7 @@ class CaptchaPool(Generic[Picture]):
 
     `render` and `make_answer` are called only in that thread, so a seeded source of answers repeats
     if nothing else uses it. A refill begins at half the size, and the first one at the start, or
-    with the first request where `fill_at_start` is false. `on_failure` is called for each error, in
+    with the first request if `fill_at_start` is false. `on_failure` is called for each error, in
     the thread.
     """
 

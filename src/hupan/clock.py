@@ -79,7 +79,7 @@ class SteadyClock:
         return self._system_time()
 
     def jump_seconds(self) -> float:
-        """Return how many seconds the machine's clock leapt ahead, 0 if that is no leap."""
+        """Return how many seconds the machine's clock jumped ahead, 0 if it did not jump."""
         ahead = self._system_time() - self.now()
         return ahead if ahead > MAX_JUMP_SECONDS else 0.0
 
@@ -116,18 +116,18 @@ class AdjustableClock:
         self.set(self.now() + seconds)
 
     def set(self, unix_seconds: float) -> None:
-        """Continue from a time, or stand there if the clock is frozen."""
+        """Continue from a time, or stop there if the clock is frozen."""
         if self._frozen_at is None:
             self._offset_seconds = unix_seconds - self._source.now()
         else:
             self._frozen_at = unix_seconds
 
     def freeze(self) -> None:
-        """Stand still."""
+        """Stop the time."""
         self._frozen_at = self.now()
 
     def unfreeze(self) -> None:
-        """Continue from where the clock stands."""
+        """Continue from the clock's current time."""
         now = self.now()
         self._frozen_at = None
         self.set(now)

@@ -95,8 +95,8 @@ def check_key_is_secret(path: Path, key: bytes) -> None:
         raise KeyFileError(
             f"密钥文件 {path} 来自沙盒，人人都知道其内容，不能用于正式服务；"
             "请删除它，或换一个数据目录",
-            f"a sandbox made the key file {path}, so its content is public: delete it, or "
-            "name another data directory",
+            f"a sandbox created the key file {path}, so its content is public: delete it, or "
+            "choose another data directory",
         )
 
 

@@ -76,7 +76,7 @@ class Environment:
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
         client_base: returns the URL at which the client of the current request reaches the server;
-            "" where only the settings say it.
+            "" if only the settings define it.
         process_number: the number of this process among those of the store.
     """
 
@@ -213,7 +213,7 @@ def make_client_info(settings: Settings) -> ClientInfo:
 
 
 class UnusableVipPage(LocalizedError, ValueError):
-    """The file of the VIP page is too large, or is no such page."""
+    """The file of the VIP page is too large, or is not such a page."""
 
 
 MAX_VIP_PAGE_BYTES = 256 * 1024
@@ -223,7 +223,7 @@ def load_vip_page(settings: Settings) -> VipPage:
     """Read the file that the settings name; an empty page without one.
 
     Raises:
-        UnusableVipPage: the file is too large, or is no such page.
+        UnusableVipPage: the file is too large, or is not such a page.
         OSError: it cannot be read.
     """
     if not settings.vip_page_file:
@@ -362,7 +362,7 @@ def _split_mailbox(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _naming_the_setting(prefix: str) -> Iterator[None]:
-    """Raise UnusableSetting with the setting's name where an option is not valid."""
+    """Raise UnusableSetting with the setting's name if an option is not valid."""
     try:
         yield
     except InvalidOption as error:
@@ -389,7 +389,7 @@ UPSTREAM_SOCKET_PATH = "/ws"
 
 
 def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
-    """Return where the message server takes sockets, None if it takes none (wire.md 8.5).
+    """Return where the message server accepts sockets, None if it does not (wire.md 8.5).
 
     Raises:
         UnusableSetting: `upstream_ca_file` holds no certificate.
@@ -408,7 +408,7 @@ def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
 
 @contextmanager
 def _naming_the_ca_file() -> Iterator[None]:
-    """Raise UnusableSetting where the file holds no certificate."""
+    """Raise UnusableSetting if the file holds no certificate."""
     try:
         yield
     except (ssl.SSLError, OSError) as error:

@@ -46,7 +46,7 @@ class NotSignedIn(AppError):
 
 
 class MissingToken(AppError):
-    """A token is needed and none came; answered as JSON on every endpoint (wire.md 1.7)."""
+    """A token is required, but none was sent; answered as JSON on every endpoint (wire.md 1.7)."""
 
     code = NotSignedIn.code
     zh = NotSignedIn.zh
@@ -133,7 +133,7 @@ class UpstreamTimedOut(AppError):
 
 
 class UpstreamOverloaded(AppError):
-    """As many requests as are allowed wait for the message server; HTTP 503."""
+    """The maximum number of requests is waiting for the message server; HTTP 503."""
 
     code = 1006
     zh = "消息服务器繁忙，请稍后再试"
@@ -241,7 +241,7 @@ class CaptchaNotOffered(AppError):
 
 
 class WrongEmailOrPassword(AppError):
-    """email-login where anything is wrong, or too many attempts were (security E1)."""
+    """email-login with anything wrong, or after too many attempts (security E1)."""
 
     code = 1301
     zh = "邮箱或密码错误"
@@ -329,7 +329,7 @@ class EmailNotBound(AppError):
 
 
 class ProofNeeded(AppError):
-    """A change in an older session before what is bound now was proved (security D2)."""
+    """A change in an older session without proof of the current contact (security D2)."""
 
     code = 1407
     zh = "请先用当前绑定的手机号或邮箱完成验证，或重新登录后再试"
@@ -437,7 +437,7 @@ class TooManyCoins(AppError):
 
 
 class CoinKeyReused(AppError):
-    """The key of one change of coins comes with another; today only operators can cause this."""
+    """The key of a change of coins is reused for another; today only operators can cause this."""
 
     code = 1503
     zh = "该金币操作编号已用于其他操作"
@@ -453,7 +453,7 @@ class UnknownProduct(AppError):
 
 
 class SoldOut(AppError):
-    """order-create of a product of which no piece is left."""
+    """order-create of a product that is sold out."""
 
     code = 1512
     zh = "商品已售罄"
@@ -461,10 +461,10 @@ class SoldOut(AppError):
 
 
 class PriceChanged(AppError):
-    """order-create with a price that does not hold for the caller now; the message has the price.
+    """order-create with a price that does not apply to the caller now; the message has the price.
 
     Attributes:
-        price: the one that holds, in whole coins.
+        price: the one that applies, in whole coins.
     """
 
     code = 1513

@@ -342,7 +342,7 @@ class MmdbCountryTable:
         except ValueError:  # an IPv6 address, and the database has only IPv4
             return ""
         except self._damage_error as error:
-            _log.warning("the database of countries is damaged: %s", error)
+            _log.warning("the country database is damaged: %s", error)
             return ""
 
 
@@ -361,7 +361,7 @@ def open_mmdb_table(path: str) -> MmdbCountryTable:
         reason = localize_reason(error)
         raise CountryDatabaseError(
             f"无法读取 IP 归属地数据库 {path}：{reason.zh}",
-            f"cannot read the database of countries {path}: {reason.en}",
+            f"cannot read the country database {path}: {reason.en}",
         ) from error
 
 

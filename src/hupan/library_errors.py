@@ -114,12 +114,12 @@ _TYPE_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "array": ("列表", "a list"),
     "object": ("对象", "an object"),
     "null": ("null", "null"),
-    "bytes": ("Base64 文本", "a text in Base64"),
+    "bytes": ("Base64 文本", "Base64 text"),
 }
 _JSON_PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
     "invalid number": ("数字有误", "invalid number"),
-    "object keys must be strings": ("键须为文本", "keys must be texts"),
-    "trailing characters": ("之后有多余的内容", "something follows the end"),
+    "object keys must be strings": ("键须为文本", "keys must be strings"),
+    "trailing characters": ("之后有多余的内容", "unexpected data after the end"),
     "trailing comma in array": ("末尾有多余的逗号", "trailing comma"),
     "trailing comma in object": ("末尾有多余的逗号", "trailing comma"),
     "expected ':'": ("缺少冒号", "expected ':'"),
@@ -138,7 +138,7 @@ _COMPARISONS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def localize_decode_error(text: str) -> LocalizedText:
-    """Return what msgspec says of a value or a body, in both languages, with the place of it."""
+    """Return msgspec's message about a value or a body, in both languages, with its place."""
     placed = _PLACE.fullmatch(text)
     if placed is None:
         return _localize_decode_problem(text)

@@ -40,4 +40,4 @@ class LocalizedError(Exception):
 
 
 class LocalizedOSError(LocalizedError, OSError):
-    """What a storage cannot do, said by us instead of the system."""
+    """A failure of a storage, described by us instead of the system."""

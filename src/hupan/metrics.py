@@ -199,7 +199,7 @@ class EventLoopLag:
             self._timer.cancel()
 
     def histogram(self) -> HistogramFamily:
-        help_text = "How late the event loop was, looked at four times a second"
+        help_text = "Delay of the event loop, measured four times a second"
         return HistogramFamily("hupan_loop_lag_seconds", help_text, [({}, self._lags)])
 
     def _measure(self, loop: asyncio.AbstractEventLoop, due_at: float) -> None:
@@ -208,17 +208,17 @@ class EventLoopLag:
 
 
 def process_metrics() -> list[MetricFamily]:
-    """Return memory, descriptors and processor time; the first two where the system has /proc."""
+    """Return memory, descriptors and processor time; the first two if the system has /proc."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     families = [
         _single_sample_family(
-            "process_start_time_seconds", "gauge", "When it was started", _PROCESS_STARTED_AT
+            "process_start_time_seconds", "gauge", "Start time of the process", _PROCESS_STARTED_AT
         ),
         _single_sample_family(
             "process_cpu_seconds_total", "counter", "Processor time used", time.process_time()
         ),
         _single_sample_family(
-            "process_max_fds", "gauge", "Descriptors that it may have open", soft
+            "process_max_fds", "gauge", "Maximum number of open file descriptors", soft
         ),
     ]
     if Path("/proc/self/statm").exists():
@@ -229,9 +229,7 @@ def process_metrics() -> list[MetricFamily]:
             _single_sample_family("process_resident_memory_bytes", "gauge", "Memory in use", size)
         )
         families.append(
-            _single_sample_family(
-                "process_open_fds", "gauge", "Descriptors that are open", open_count
-            )
+            _single_sample_family("process_open_fds", "gauge", "Open file descriptors", open_count)
         )
     return families
 

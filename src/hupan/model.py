@@ -382,7 +382,7 @@ class VipOffer(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
 
 
 class Benefit(Struct, frozen=True, forbid_unknown_fields=True):
-    """What VIP brings, in the operator's words."""
+    """A benefit of VIP, in the operator's words."""
 
     id: VipNumber
     name: VipText

@@ -141,7 +141,7 @@ async def read_snapshot(
 
     Raises:
         BackupError: a page is damaged, or the disk failed.
-        StoreRefused: the rows lie on several machines.
+        StoreRefused: the rows are on several machines.
     """
     if not settings.is_postgres:
         try:
@@ -282,7 +282,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
 def check_store_and_key(settings: Settings) -> None:
     """Check, as the start of a server would, that store and key belong together.
 
-    Changes nothing. Of a PostgreSQL store, which may be out of reach, only the key is checked.
+    Changes nothing. For a PostgreSQL store, which may be unreachable, only the key is checked.
 
     Raises:
         StartRefused: the store is a sandbox's, or store or key is missing or does not match.

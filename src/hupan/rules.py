@@ -131,7 +131,7 @@ _LOCAL_HOST = re.compile(r"[a-zA-Z0-9-]+|[0-9.]+|\[.*")
 
 
 class AddressedUrls(NamedTuple):
-    """Where clients reach the server, its media and its WebSocket; "" where that is unknown."""
+    """Where clients reach the server, its media and its WebSocket; "" if that is unknown."""
 
     server: str
     media: str
@@ -172,7 +172,7 @@ def url_of_host(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """The largest uploads, 0 where none are accepted."""
+    """The largest uploads, 0 if none are accepted."""
 
     file_megabytes: int = 0
     image_megabytes: int = 8

@@ -122,9 +122,9 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
 
 
 def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
-    """Return an application that answers `/` by leading to the pages.
+    """Return an application that passes `/` to the pages and everything else to `app`.
 
-    A POST to it uploads a picture (wire.md 8.4), and a browser may ask before it does.
+    A POST to `/` uploads a picture (wire.md 8.4), and a browser may send OPTIONS before.
     """
 
     async def select(scope: Scope, receive: Receive, send: Send) -> None:

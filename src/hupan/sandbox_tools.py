@@ -94,9 +94,9 @@ def _make_random_restart(
     infrastructure = server.infrastructure
 
     def restart(change: Callable[[], None]) -> None:
-        if not randomness.seed:  # nothing repeats, and new pictures take a while to draw
+        if not randomness.seed:  # nothing repeats, and new pictures take time to draw
             return
-        # Both pools hold answers that were made ahead.
+        # Both pools hold answers that were made in advance.
         infrastructure.captcha_pool.restart(lambda: infrastructure.slide_pool.restart(change))
 
     return restart

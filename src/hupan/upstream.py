@@ -1,7 +1,7 @@
 """An HTTP client of one message server: streams both ways, with bounds (wire.md 8.5).
 
-It connects to the one address of its settings and nowhere else, and follows no redirect. Nothing is
-kept of a body but the piece that is on its way.
+It connects to the one address of its settings and nowhere else, and follows no redirect. Of a body,
+only the piece that is being sent is kept.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class UpstreamTimeoutError(UpstreamError):
 
 
 class UpstreamBusyError(UpstreamError):
-    """As many requests as are allowed are with the message server."""
+    """The maximum number of requests is waiting for the message server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def parse_upstream(url: str) -> UpstreamAddress:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSocketAddress:
-    """Where the message server takes sockets.
+    """Where the message server accepts sockets.
 
     Attributes:
         url: with the scheme ws or wss.
@@ -78,7 +78,7 @@ class UpstreamSocketAddress:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamLimits:
-    """Bounds of the requests that are handed on.
+    """Bounds of the requests that are forwarded.
 
     Attributes:
         timeout_seconds: to connect, for each step of a request, and between parts of an answer.
@@ -96,7 +96,7 @@ class UpstreamLimits:
 
 
 class _Connection:
-    """A connection, and what HTTP says about it."""
+    """A connection, and its HTTP state."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -113,9 +113,9 @@ class _Connection:
 
 
 class UpstreamRequest:
-    """One request on its way, and its answer.
+    """One request in progress, and its answer.
 
-    The caller sends the head, then all of the body; at any time after the head it may read.
+    The caller sends the head, then all of the body; it may read at any time after the head.
     """
 
     def __init__(self, connection: _Connection, *, is_reused: bool) -> None:
@@ -193,7 +193,7 @@ class UpstreamRequest:
                 self._connection.writer.write(data)
                 await self._connection.writer.drain()
         except (OSError, h11.ProtocolError) as error:
-            raise UpstreamError(f"it takes no more of the request: {error}") from error
+            raise UpstreamError(f"it stopped reading the request: {error}") from error
 
     async def _next_event(self) -> h11.Event:
         try:
@@ -206,7 +206,7 @@ class UpstreamRequest:
                 elif isinstance(event, h11.Event):
                     return event
                 else:  # it waits to change the protocol, which was not offered
-                    raise UpstreamError("it answers beyond its answer")
+                    raise UpstreamError("it sends data after its answer")
         except (OSError, h11.ProtocolError) as error:
             raise UpstreamError(f"its answer is not HTTP: {error}") from error
 
@@ -244,7 +244,7 @@ class UpstreamClient:
             UpstreamTimeoutError, UpstreamError: the message server cannot be reached.
         """
         if self._request_count >= self.limits.max_requests:
-            raise UpstreamBusyError("too many requests are with it")
+            raise UpstreamBusyError("too many requests are waiting for it")
         self._request_count += 1
         is_complete = False
         connection = None if fresh else self._take_idle()
@@ -274,7 +274,7 @@ class UpstreamClient:
                 )
         except TimeoutError as error:
             raise UpstreamTimeoutError("it does not accept the connection") from error
-        except (OSError, ValueError) as error:  # a host name that is none is a ValueError
+        except (OSError, ValueError) as error:  # an invalid host name is a ValueError
             raise UpstreamError(f"it cannot be reached: {error}") from error
         return _Connection(reader, writer)
 

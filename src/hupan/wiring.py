@@ -414,7 +414,7 @@ def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResol
 
 
 def make_upstream(settings: Settings, services: Services) -> Upstream | None:
-    """Build what hands requests on to the message server, if there is one (wire.md 8.5)."""
+    """Build what forwards requests to the message server, if there is one (wire.md 8.5)."""
     client = make_upstream_client(settings)
     if client is None:
         return None
@@ -439,7 +439,7 @@ def make_upstream(settings: Settings, services: Services) -> Upstream | None:
 def make_socket_relays(
     infrastructure: Infrastructure, services: Services, next_request_id: Callable[[], int]
 ) -> SocketRelays | None:
-    """Build what hands sockets on to the message server, if it takes them (wire.md 8.5)."""
+    """Build what forwards sockets to the message server, if it accepts them (wire.md 8.5)."""
     settings = infrastructure.settings
     address = make_upstream_socket(settings)
     if address is None:

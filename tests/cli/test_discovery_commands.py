@@ -157,7 +157,7 @@ def test_problems_for_programs() -> None:
         "line": 2,
         "column": "chatId",
         "zh": "须为九位数字，首位不为 0",
-        "en": "must be nine digits, not 0 first",
+        "en": "must be nine digits, the first not 0",
         "lines": [2],
         "count": 1,
     }

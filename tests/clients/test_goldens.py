@@ -451,7 +451,7 @@ UNREADABLE = {
     "no status": (bytes.fromhex("1202 0a00"), PROTOBUF, 200),
     "no data": (bytes.fromhex(STATUS), PROTOBUF, 200),
     "cut": (bytes.fromhex(f"{STATUS} 1205 0a01"), PROTOBUF, 200),
-    "a text that is none": (bytes.fromhex(f"{STATUS} 1203 0a01 ff"), PROTOBUF, 200),
+    "a text that is not UTF-8": (bytes.fromhex(f"{STATUS} 1203 0a01 ff"), PROTOBUF, 200),
     "a number for a text": (bytes.fromhex(f"{STATUS} 1202 0801"), PROTOBUF, 200),
     "a group": (bytes.fromhex(f"{STATUS} 1201 0b"), PROTOBUF, 200),
     "an endless number": (bytes.fromhex(f"{STATUS} 28 ffffffffffffffffffff01"), PROTOBUF, 200),

@@ -91,7 +91,7 @@ async def draft_between(one: AsyncSocket, other: AsyncSocket) -> Draft:
             message = await other.receive(0.1)
             if isinstance(message, Draft):
                 return message
-    raise AssertionError("no draft came")
+    raise AssertionError("no draft arrived")
 
 
 async def test_two_devices(kind: Kind, sandbox: Server) -> None:

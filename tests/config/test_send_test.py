@@ -84,9 +84,9 @@ def test_a_refusal_is_shown_with_its_words() -> None:
 
 
 def test_a_gateway_out_of_reach_is_reported() -> None:
-    """R07: a gateway without a listener is reported as out of reach."""
+    """R07: a gateway without a listener is reported as unreachable."""
     status, told = run("--sms", PHONE, **gateway_settings(free_port()))
-    assert (status, "out of reach" in told) == (1, True)
+    assert (status, "cannot be reached" in told) == (1, True)
 
 
 def test_a_mail_goes_out_from_the_name_that_was_set() -> None:

@@ -288,8 +288,8 @@ WARNED = [
     ({**SMS, "sms_budget_cents_per_day": "0"}, "sms_budget_cents_per_day is 0"),
     ({"test_profile": "true"}, "test_profile is true"),
     ({"trust_clock": "true"}, "trust_clock is true"),
-    ({"data_dir": "open"}, "other users may write to the folder"),
-    ({"database": "store/hupan.db"}, "other users may read"),
+    ({"data_dir": "open"}, "other users can write to the folder"),
+    ({"database": "store/hupan.db"}, "other users can read"),
 ]
 
 
@@ -429,9 +429,12 @@ def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path, database: str) ->
         load_or_create_key(path, SANDBOX_KEY)
     with prepared_store(loaded, is_sandbox=True):
         pass
-    with pytest.raises(StartRefused, match="a sandbox made the key file"), prepared_store(loaded):
+    with (
+        pytest.raises(StartRefused, match="a sandbox created the key file"),
+        prepared_store(loaded),
+    ):
         pass
-    with pytest.raises(StartRefused, match="a sandbox made the key file"):
+    with pytest.raises(StartRefused, match="a sandbox created the key file"):
         check_store_and_key(loaded)
     with prepared_store(loaded, is_sandbox=True):
         pass

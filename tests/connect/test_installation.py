@@ -177,7 +177,7 @@ def test_lines_of_others(places: Places) -> None:
         file.write(b"192.0.2.7 printer\n")
     undone = undo(places)
     assert undone is not None
-    assert undone.notes[0].en.endswith("was changed since; only what is ours was taken out")
+    assert undone.notes[0].en.endswith("has been changed since; only Hupan's part was removed")
     assert places.hosts.read_bytes() == HOSTS + b"\n192.0.2.7 printer\n"
 
 
@@ -360,7 +360,7 @@ def test_certificates_that_came_since(places: Places, machine: Path) -> None:
     shutil.copyfile(Path(__file__).parents[1] / "support/nobody.pem", machine / "local/other.crt")
     undone = undo(places)
     assert undone is not None
-    assert any("only ours was taken out" in note.en for note in undone.notes)
+    assert any("only Hupan's was removed" in note.en for note in undone.notes)
     assert (machine / "local/other.crt").read_bytes() in places.system.bundle.read_bytes()
     assert places.authority.certificate.read_bytes() not in places.system.bundle.read_bytes()
 
@@ -442,7 +442,7 @@ def test_a_failure_takes_everything_back(
         write(path, content)
 
     monkeypatch.setattr("hupan.connect.installation.write_file", fail)
-    with pytest.raises(ConnectRefused, match=r"taken back: .*No space"):
+    with pytest.raises(ConnectRefused, match=r"undone: .*No space"):
         installed(places)
     assert snapshot(machine) == before
     assert not (places.authority.folder / "installed").exists()

@@ -194,7 +194,7 @@ def test_an_answer_that_is_cut_off_is_no_success() -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n0")
 
-    with talking(talk) as port, pytest.raises(OutcomeUnknown, match="broke off"):
+    with talking(talk) as port, pytest.raises(OutcomeUnknown, match="closed the connection"):
         send(sender(f"http://{HOST}:{port}/send", success=SuccessRule(text="0")), sms())
 
 

@@ -35,7 +35,7 @@ JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'
         ({"body": '"\udcff"'}, "^body: is no JSON"),
         (
             {"body": "a = {to}", "content_type": "application/x-www-form-urlencoded"},
-            "^body: is no encoded form",
+            "^body: is not an encoded form",
         ),
         ({"content_type": "text/xml"}, "^content_type"),
         ({"content_type": "application/json; a=\n"}, "^content_type"),
@@ -114,7 +114,7 @@ def test_value_is_not_read_as_a_template() -> None:
         ("{phone}", r"^body: unknown placeholder \{phone\}; known are \{to\}, \{text\}$"),
         ("{ to }", "unknown placeholder"),
         ("{To}", "unknown placeholder"),
-        ("{{to}}", "one brace a side"),
+        ("{{to}}", "one brace on each side"),
         ("{to", "unbalanced {"),
         ("to}", "unbalanced }"),
         ("}{to}{", "unbalanced }"),

@@ -118,7 +118,7 @@ def test_a_stop_is_never_blocked(phase: str, caplog: pytest.LogCaptureFixture) -
             task.start()
             await until(begun.is_set)
         await task.stop()
-        assert ("does not end" in caplog.text) == (phase == "deaf")
+        assert ("does not stop" in caplog.text) == (phase == "deaf")
 
     asyncio.run(scenario())
 

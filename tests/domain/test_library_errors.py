@@ -94,10 +94,10 @@ BODIES = [
         "by_name[...]: must be a whole number, not a text",
     ),
     ('{"number":1,"data":"?"}', "data：不是可用的值", "data: not one of the possible values"),
-    ("{number:1}", "第 1 字节：键须为文本", "keys must be texts at byte 1"),
+    ("{number:1}", "第 1 字节：键须为文本", "keys must be strings at byte 1"),
     ('{"number":1,}', "第 12 字节：末尾有多余的逗号", "trailing comma at byte 12"),
     ('{"number" 1}', "第 10 字节：缺少冒号", "expected ':' at byte 10"),
-    ('{"number":1} x', "第 14 字节：之后有多余的内容", "something follows the end at byte 14"),
+    ('{"number":1} x', "第 14 字节：之后有多余的内容", "unexpected data after the end at byte 14"),
     ('{"number":01}', "第 11 字节：数字有误", "invalid number at byte 11"),
     ('{"number":?}', "第 10 字节：不合语法", "invalid syntax at byte 10"),
 ]

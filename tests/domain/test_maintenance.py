@@ -34,13 +34,13 @@ BREAKS = {
     "coin_entries: the balance": SHOW.format("coin_cents = coin_cents + 1"),
     "accounts: shows a phone number": SHOW.format("phone = '13900000002'"),
     "accounts: shows an address": SHOW.format("email = 'a@example.com'"),
-    "accounts: a password hash": SHOW.format("password_hash = 'secret'"),
+    "accounts: an invalid password hash": SHOW.format("password_hash = 'secret'"),
     "identities: leads to no account": LEAD.replace("?1", "5"),
     "identities: a phone number": LEAD.replace("?1", "1000001"),
     "identities: an address": LEAD.replace("?1", "1000001").replace("'phone'", "'email'"),
     "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1, '')",
-    "sessions: a hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
-    "codes: more tries": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
+    "sessions: an invalid token hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
+    "codes: more attempts": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
 }
 
 

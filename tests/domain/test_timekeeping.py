@@ -271,8 +271,8 @@ async def test_a_jump_that_does_not_last(
                 assert await one.command_time() == one.clock.now()
             again = await Process(engine, one.machine).begin()
             assert again.clock.now() == one.machine.wall
-    assert caplog.text.count(f"leapt {leap} s ahead") == 2
-    assert caplog.text.count("has leapt back") == 2
+    assert caplog.text.count(f"jumped {leap} s ahead") == 2
+    assert caplog.text.count("has jumped back") == 2
 
 
 async def test_commands_know_of_a_jump_at_once(tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     """The refusal comes at opening, and names the file."""
     path = tmp_path / "x.mmdb"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"database of countries .*x\.mmdb"):
+    with pytest.raises(ValueError, match=r"country database .*x\.mmdb"):
         open_mmdb_table(str(path))
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     """A missing file is refused, too."""
-    with pytest.raises(ValueError, match="cannot read the database of countries"):
+    with pytest.raises(ValueError, match="cannot read the country database"):
         open_mmdb_table(str(tmp_path / "gone.mmdb"))
 
 
@@ -84,7 +84,7 @@ def test_a_damaged_record_is_no_country(
     place = content.index(b"\xe1\x4ccountry_code")
     path.write_bytes(content[:place] + b"\x38\xff\xff\xff\xff" + content[place + 5 :])
     assert code_in(path, "1.2.3.4") == ""
-    assert "the database of countries is damaged" in caplog.text
+    assert "the country database is damaged" in caplog.text
 
 
 def test_a_rewritten_file_breaks_nothing(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_rows_are_brought_to_the_ascii_form(
     connection = old_file(database)
     migrate_file(database)
     assert [connection.execute(sql).fetchall() for sql in LOOKS] == AFTER
-    assert "account 1 gave up an e-mail address" in caplog.text
+    assert "account 1 lost an e-mail address" in caplog.text
     assert "account 3" not in caplog.text
     assert migrate_file(database) == []
     connection.close()

@@ -86,14 +86,14 @@ async def test_a_file_that_was_moved_away_takes_no_change(
         await engine.run_transaction(touch)
         database.rename(aside)  # noqa: ASYNC240 # a short block in a test
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="moved away"):
+            with pytest.raises(StoreUnavailable, match="moved or replaced"):
                 await engine.run_transaction(touch)
-        with pytest.raises(StoreUnavailable, match="moved away"):
+        with pytest.raises(StoreUnavailable, match="moved or replaced"):
             await engine.check()
         aside.rename(database)
         await engine.run_transaction(touch)
         await engine.check()
-    assert caplog.text.count("moved away") == 1
+    assert caplog.text.count("moved or replaced") == 1
 
 
 async def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
@@ -132,5 +132,5 @@ async def test_reads_end_when_the_file_is_gone(
         assert await engine.fetch_one("SELECT 1") == (1,)
         database.rename(aside)  # noqa: ASYNC240 # a short block in a test
         await asyncio.sleep(0)  # a tick sees one state
-        with pytest.raises(StoreUnavailable, match="moved away"):
+        with pytest.raises(StoreUnavailable, match="moved or replaced"):
             await engine.fetch_one("SELECT 1")

@@ -88,7 +88,7 @@ class SocketClient:
                 message = self.connection.recv(timeout=PATIENCE_SECONDS / MOST_DRAFTS)
                 assert isinstance(message, bytes)
                 return message
-        raise AssertionError("no draft came")
+        raise AssertionError("no draft arrived")
 
     def closed(self) -> int:
         """Wait until the server closes it; return the code."""

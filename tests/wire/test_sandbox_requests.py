@@ -100,7 +100,7 @@ def test_a_refusal_by_a_rule_marks_its_field(own_wire: WireClient) -> None:
         (b'{"email": "a@example.com",}', "line 1, column 27"),
         (b"\xff\xfe{}", "not UTF-8 from byte 0"),
         (b'["email"]', "must be a JSON object"),
-        (b"[" * 20_000, "nested too deep"),
+        (b"[" * 20_000, "nested too deeply"),
         (b'{"email": NaN}', "not JSON: NaN"),
         (b'{"email": %s}' % (b"9" * 5000), "not JSON"),
         (rb'{"email": "\ud800", "\udfff": [{"a": "\uD83D"}]}', "half of a surrogate pair"),
@@ -186,7 +186,7 @@ def test_requests_without_an_endpoint_are_there(
     chunked = raw_http.head("POST /v1/user/email-login HTTP/1.1", "transfer-encoding: chunked")
     raw_http.exchange(sandbox_server, chunked, b"zz\r\n")
     broken, long, hosts, nonsense, large, message, method = listed(own_wire)
-    assert method["note"] == "this path takes POST"
+    assert method["note"] == "this path requires POST"
     assert (method["status"], method["refusal"]["name"]) == (404, "UnknownEndpoint")
     assert message["request"]["decoded"] == {"text": "hello"}
     assert message["refusal"]["name"] == "NotAnAccountEndpoint"

@@ -395,7 +395,7 @@ def test_one_that_is_gone(tmp_path: Path) -> None:
         assert client.receive() == acknowledgement("a")
         client.send("login", {"token": wire.account().token})
         assert client.closed() == LATER
-        assert "a socket was not handed on" in server.output()
+        assert "a socket was not forwarded" in server.output()
 
 
 def test_a_server_that_stops(behind: SocketServer) -> None:

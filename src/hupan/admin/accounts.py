@@ -58,10 +58,10 @@ class AccountRowPage:
 
 
 class AccountAdmin:
-    """Finds accounts by id, phone number or e-mail address (`who`), and changes them.
+    """Finds accounts by id, phone number or e-mail address (`identifier`), and changes them.
 
     Changes return the account as it is afterwards, and raise the errors of the domain.
-    `get_deletion` reads the server's key, so it is called only where an account is deleted.
+    `get_deletion` reads the server's key, so it is called only if an account is deleted.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class AccountAdmin:
         self._password_policy = password_policy
         self._get_deletion = get_deletion
 
-    async def show(self, who: str) -> AdminRow:
-        return account_detail_row(await self._directory.get_details(who), self._clock.now())
+    async def show(self, identifier: str) -> AdminRow:
+        return account_detail_row(await self._directory.get_details(identifier), self._clock.now())
 
     async def list_page(
         self, search: str, standing: AccountFilter, since: str | None, after_id: int, limit: int
@@ -131,20 +131,22 @@ class AccountAdmin:
         )
         return await self.show(str(await self._provisioner.create(new_account)))
 
-    async def ban(self, who: str, reason: str, days: int | None, until: str | None) -> AdminRow:
+    async def ban(
+        self, identifier: str, reason: str, days: int | None, until: str | None
+    ) -> AdminRow:
         """Ban an account for some days or until a time, permanently if neither is set."""
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         await self._bans.ban(account.id, reason, self._banned_until(days, until))
         return await self.show(str(account.id))
 
-    async def unban(self, who: str) -> AdminRow:
-        account = await self._directory.get(who)
+    async def unban(self, identifier: str) -> AdminRow:
+        account = await self._directory.get(identifier)
         await self._bans.unban(account.id)
         return await self.show(str(account.id))
 
-    async def set_vip(self, who: str, days: int | None, until: str | None) -> AdminRow:
+    async def set_vip(self, identifier: str, days: int | None, until: str | None) -> AdminRow:
         """Add days to VIP or set its end; end it now if neither is set."""
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         if days is not None:
             await self._vip.extend(account.id, days)
         elif until is not None:
@@ -153,9 +155,9 @@ class AccountAdmin:
             await self._vip.end(account.id)
         return await self.show(str(account.id))
 
-    async def set_medal(self, who: str, name: str, *, take: bool) -> AdminRow:
+    async def set_medal(self, identifier: str, name: str, *, take: bool) -> AdminRow:
         """Award a defined medal, or revoke it."""
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         try:
             await (self._medals.remove if take else self._medals.give)(account.id, name)
         except InvalidField as error:
@@ -165,25 +167,25 @@ class AccountAdmin:
             ) from error
         return await self.show(str(account.id))
 
-    async def delete(self, who: str) -> AdminRow:
+    async def delete(self, identifier: str) -> AdminRow:
         """Cancel an account without a code; return when it is erased.
 
         Raises:
             UnknownUser: there is no such account.
             OperationRefused: the server's key cannot be read.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         erased_at = await self._get_deletion().cancel_by_operator(account.id)
         return {"id": str(account.id), "nickname": account.name, "erasedAt": erased_at}
 
-    async def restore(self, who: str) -> AdminRow:
+    async def restore(self, identifier: str) -> AdminRow:
         """Undo a cancellation, as long as the account is not erased.
 
         Raises:
             UnknownUser: there is no such account, or its erasure is due.
             OperationRefused: it is not cancelled, or the server's key cannot be read.
         """
-        found = await self._directory.get_any(who)
+        found = await self._directory.get_any(identifier)
         if not found.erase_at:
             raise OperationRefused("该账号未注销", "this account is not cancelled")
         await self._get_deletion().restore(found.account.id)
@@ -200,13 +202,15 @@ class AccountAdmin:
     async def list_medals(self) -> list[AdminRow]:
         return [_medal_row(medal) for medal in await self._medals.list_all()]
 
-    async def set_visibility(self, who: str, requested: Mapping[str, VisibilityChoice]) -> AdminRow:
+    async def set_visibility(
+        self, identifier: str, requested: Mapping[str, VisibilityChoice]
+    ) -> AdminRow:
         """Change some of `PRIVACY_FIELDS`, or none, and return them all.
 
         Raises:
             UnknownUser: there is no such account.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         changes = {field: _VISIBILITY_BY_CHOICE[choice] for field, choice in requested.items()}
         if changes:
             await self._privacy.update_choice(account.id, lambda choice: replace(choice, **changes))

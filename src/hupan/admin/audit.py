@@ -145,7 +145,7 @@ def _write_begin(log: int, fields: dict[str, str]) -> None:
 
 
 def _write_end(log: int, fields: dict[str, str]) -> None:
-    """Write the result; the operation has a line already, so a full disk is no error here."""
+    """Write the result; the operation has a line already, so a full disk is not an error here."""
     try:
         _write_line(log, fields)
     except OSError:

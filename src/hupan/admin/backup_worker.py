@@ -36,7 +36,7 @@ def main(source: BinaryIO) -> int:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
-    """End, and remove the copy of the database and the draft on the way."""
+    """Exit, and remove the copy of the database and the draft first."""
     sys.exit(1)
 
 

@@ -82,7 +82,7 @@ class BackupSummary:
     Attributes:
         place: where it is.
         size: bytes of the file.
-        manifest: what it says of itself.
+        manifest: what it declares.
         end: what it was found to contain.
     """
 
@@ -117,8 +117,7 @@ def choose_recipient(settings: Settings) -> Recipient:
         return Passphrase(settings.backup_passphrase)
     raise OperationRefused(
         "备份必须加密：请设置 backup_public_key，或用 HUPAN_BACKUP_PASSPHRASE 提供口令",
-        "a backup is always encrypted: set backup_public_key, or give a passphrase by "
-        "HUPAN_BACKUP_PASSPHRASE",
+        "a backup is always encrypted: set backup_public_key or HUPAN_BACKUP_PASSPHRASE",
     )
 
 
@@ -142,8 +141,7 @@ def choose_opener(settings: Settings, key_file: Path | None) -> Opener:
         return Passphrase(settings.backup_passphrase)
     raise OperationRefused(
         "请用 --key-file 指定私钥文件，或用 HUPAN_BACKUP_PASSPHRASE 提供口令",
-        "name the file of the private key with --key-file, or give the passphrase by "
-        "HUPAN_BACKUP_PASSPHRASE",
+        "give the file of the private key with --key-file, or set HUPAN_BACKUP_PASSPHRASE",
     )
 
 
@@ -205,7 +203,7 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
 
 
 def _remove_leftovers(*folders: Path) -> None:
-    """Remove what backups and trials of upgrades left that were killed at least a day ago."""
+    """Remove the files of backups and upgrade trials that were killed at least a day ago."""
     for folder in folders:
         for pattern in (".backup-*.db*", ".upgrade-*.db*", ".hupan-*.part"):
             for path in folder.glob(pattern):
@@ -242,7 +240,8 @@ async def _write(
     identity = await read_identity(database)
     if identity.is_being_copied:
         raise StoreRefused(
-            "该数据库的复制尚未完成，不能备份", "a copy into this store has not ended: no backup"
+            "该数据库的复制尚未完成，不能备份",
+            "a copy into this store is not complete, so it cannot be backed up",
         )
     secret = load_existing_key(settings.secret_key_path)
     engine = "postgres" if settings.is_postgres else "sqlite"
@@ -269,7 +268,7 @@ async def _write(
 
 
 class Sink(Protocol):
-    """Takes the content of a backup while it is read."""
+    """Receives the content of a backup while it is read."""
 
     def begin(self, manifest: Manifest, secret: bytes) -> None: ...
 
@@ -279,7 +278,7 @@ class Sink(Protocol):
 
 
 class Checker:
-    """Takes nothing: a backup is only checked."""
+    """Discards the content: a backup is only checked."""
 
     def begin(self, manifest: Manifest, secret: bytes) -> None:
         """Do nothing."""
@@ -294,7 +293,7 @@ class Checker:
 async def read_backup(
     file: BinaryIO, opener: Opener | bytes, sink: Sink, place: str
 ) -> BackupSummary:
-    """Read a backup to its end, and hand its content over.
+    """Read a backup to its end, and pass on its content.
 
     Raises:
         AgeError, BackupError: it cannot be decrypted, was cut or altered, or is not complete.
@@ -305,7 +304,7 @@ async def read_backup(
     inspector = Inspector(manifest)
     secret = _read_member(archive, "key")
     if len(secret) != KEY_BYTES or key_fingerprint(secret) != manifest.key_fingerprint:
-        raise BackupError("备份中的密钥不完整", "the key in the backup is not whole")
+        raise BackupError("备份中的密钥不完整", "the key in the backup is incomplete")
     sink.begin(manifest, secret)
     while (member := archive.next_member()).kind != "end":
         if member.kind == "table":
@@ -332,12 +331,12 @@ def _split_lines(archive: ArchiveReader) -> Iterator[bytes]:
 def _read_member(archive: ArchiveReader, kind: str) -> bytes:
     member = archive.next_member()
     if member.kind != kind:
-        raise BackupError("备份的内容不完整", "the content of the backup is not complete")
+        raise BackupError("备份的内容不完整", "the content of the backup is incomplete")
     return archive.read_all()
 
 
 def list_backups(settings: Settings) -> list[StoredBackup]:
-    """Return the backups where the settings put them, the newest first.
+    """Return the backups where the settings put them, newest first.
 
     Raises:
         OperationRefused: they cannot be listed.

@@ -17,33 +17,37 @@ class CoinAdmin:
         self._directory = directory
         self._coins = coins
 
-    async def list_newest(self, who: str, limit: int) -> list[AdminRow]:
+    async def list_newest(self, identifier: str, limit: int) -> list[AdminRow]:
         """Return the newest journal entries of an account; `limit` is 1 to 100."""
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         page = await self._coins.list_page(account.id, size=limit, page=1)
         return [coin_row(account.id, entry) for entry in page.entries]
 
-    async def give(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
+    async def give(
+        self, identifier: str, coins: Decimal, reason: str, key: str, actor: str
+    ) -> AdminRow:
         """Grant coins (typ 2); return the entry, the same one each time for the same key."""
         return await self._change(
-            who, CoinType.REWARD, _parse_positive_cents(coins, "give"), reason, key, actor
+            identifier, CoinType.REWARD, _parse_positive_cents(coins, "give"), reason, key, actor
         )
 
-    async def take(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
+    async def take(
+        self, identifier: str, coins: Decimal, reason: str, key: str, actor: str
+    ) -> AdminRow:
         """Deduct coins (typ 6), never below zero; return the entry, as `give` does."""
         return await self._change(
-            who, CoinType.REDEEM, -_parse_positive_cents(coins, "take"), reason, key, actor
+            identifier, CoinType.REDEEM, -_parse_positive_cents(coins, "take"), reason, key, actor
         )
 
-    async def find_faults(self, who: str | None) -> list[AdminRow]:
+    async def find_faults(self, identifier: str | None) -> list[AdminRow]:
         """Return where the journal of one account, or of all, does not add up (security J3)."""
-        account = None if who is None else (await self._directory.get(who)).id
+        account = None if identifier is None else (await self._directory.get(identifier)).id
         return [coin_fault_row(fault) for fault in await self._coins.list_faults(account)]
 
     async def _change(
-        self, who: str, typ: CoinType, change_cents: int, reason: str, key: str, actor: str
+        self, identifier: str, typ: CoinType, change_cents: int, reason: str, key: str, actor: str
     ) -> AdminRow:
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         change = CoinChange(
             account=account.id,
             change_cents=change_cents,

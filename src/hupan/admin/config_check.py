@@ -64,7 +64,7 @@ def find_folder_problem(folder: Path) -> LocalizedText | None:
     if not may_write:
         return LocalizedText(
             f"当前用户可写的目录（{path} 不可写）",
-            f"a folder that this user may write ({path} is not)",
+            f"a folder that this user can write to ({path} is not)",
         )
     return None
 
@@ -174,13 +174,13 @@ def _limit_warnings(settings: Settings) -> Iterator[LocalizedText]:
     if not settings.limits_enabled:
         yield LocalizedText(
             "limits_enabled 为 false：验证码与密码可被无限猜测，短信费用没有上限",
-            "limits_enabled is false: codes and passwords can be guessed without end, and SMS cost "
-            "without bound",
+            "limits_enabled is false: nothing limits guesses of codes and passwords, or the cost "
+            "of SMS",
         )
     if settings.sms_sender != "console" and not settings.sms_budget_cents_per_day:
         yield LocalizedText(
             "sms_budget_cents_per_day 为 0：短信费用没有上限",
-            "sms_budget_cents_per_day is 0: SMS cost without bound",
+            "sms_budget_cents_per_day is 0: nothing limits the cost of SMS",
         )
     if settings.test_profile:
         yield LocalizedText(
@@ -190,7 +190,8 @@ def _limit_warnings(settings: Settings) -> Iterator[LocalizedText]:
     if settings.trust_clock:
         yield LocalizedText(
             "trust_clock 为 true：时钟改正后请删去，否则时钟回拨不会被发现",
-            "trust_clock is true: remove it once the clock is right, or no clock set back is seen",
+            "trust_clock is true: remove it once the clock is right, or a clock that is set back "
+            "goes unnoticed",
         )
 
 
@@ -199,8 +200,8 @@ def _network_warnings(settings: Settings) -> Iterator[LocalizedText]:
         if network.prefixlen <= _MAX_WIDE_PREFIX[network.version] and not network.is_loopback:
             yield LocalizedText(
                 f"trusted_proxies 含 {network}：几乎任何人都可伪造客户端 IP，绕过按 IP 的限制",
-                f"trusted_proxies has {network}: almost anybody may forge a client's IP and get "
-                "around the limits of addresses",
+                f"trusted_proxies has {network}: almost everyone can forge a client's IP and evade "
+                "the limits per address",
             )
     if settings.metrics_port and not is_loopback_host(settings.metrics_host):
         yield LocalizedText(
@@ -211,7 +212,7 @@ def _network_warnings(settings: Settings) -> Iterator[LocalizedText]:
     if settings.is_postgres and "sslmode=disable" in settings.database:
         yield LocalizedText(
             "database 含 sslmode=disable：与数据库的通信未加密",
-            "database has sslmode=disable: what is said to the database is not encrypted",
+            "database has sslmode=disable: the connection to the database is not encrypted",
         )
 
 
@@ -226,7 +227,7 @@ def _sender_warnings(settings: Settings) -> Iterator[LocalizedText]:
             yield LocalizedText(
                 f"{name} 为 console：验证码只打印在终端与日志中，不会发给用户",
                 f"{name} is console: codes are printed on the terminal and in its log, and do not "
-                "reach the user",
+                "reach users",
             )
 
 
@@ -238,7 +239,7 @@ def _store_warnings(settings: Settings) -> Iterator[LocalizedText]:
         if _file_mode(folder) & (stat.S_IWGRP | stat.S_IWOTH):
             yield LocalizedText(
                 f"其他用户可写目录 {folder}，因而可替换数据：请执行 chmod 700",
-                f"other users may write to the folder {folder}, and so replace the data: chmod 700",
+                f"other users can write to the folder {folder} and replace the data: chmod 700",
             )
     if settings.is_postgres:
         return
@@ -246,7 +247,7 @@ def _store_warnings(settings: Settings) -> Iterator[LocalizedText]:
         if _file_mode(path) & (stat.S_IRWXG | stat.S_IRWXO):
             yield LocalizedText(
                 f"其他用户可读取 {path}：请执行 chmod 600",
-                f"other users may read {path}: chmod 600",
+                f"other users can read {path}: chmod 600",
             )
 
 
@@ -258,7 +259,7 @@ def _user_warnings(settings: Settings) -> Iterator[LocalizedText]:
             f"以 root 身份运行，而 {settings.data_dir} 属于 {owner}：请以该用户身份检查与启动，"
             "root 能读取的文件该用户未必能读",
             f"this runs as root, and {settings.data_dir} belongs to {owner}: check and start as "
-            "that user, who may not read all that root may",
+            "that user, because root can read more files",
         )
 
 
@@ -289,7 +290,7 @@ _MAX_PORT = 65_535
 _EXPECTED_HOST = LocalizedText(
     "本机的主机名或 IP 地址", "a host name or an IP address of this machine"
 )
-_EXPECTED_PORT = LocalizedText("当前用户可以监听的端口", "a port on which this user may listen")
+_EXPECTED_PORT = LocalizedText("当前用户可以监听的端口", "a port on which this user can listen")
 
 
 def find_problems(settings: Settings, *, with_senders: bool = True) -> list[UnusableSetting]:
@@ -335,7 +336,7 @@ def _geoip_problems(settings: Settings) -> Iterator[UnusableSetting]:
     except (ValueError, OSError):
         yield UnusableSetting(
             "country_database",
-            LocalizedText("MMDB 格式的国家数据库", "a database of countries in the format MMDB"),
+            LocalizedText("MMDB 格式的国家数据库", "a country database in MMDB format"),
         )
 
 
@@ -383,7 +384,8 @@ def _store_problems(settings: Settings) -> Iterator[UnusableSetting]:
         yield UnusableSetting(
             name,
             LocalizedText(
-                f"可读写的 SQLite 数据库（{path}）", f"a SQLite store to read and write: {path}"
+                f"可读写的 SQLite 数据库（{path}）",
+                f"a SQLite store that can be read and written: {path}",
             ),
         )
 
@@ -395,7 +397,7 @@ def _tls_problems(settings: Settings) -> Iterator[UnusableSetting]:
         except OSError:  # an SSLError is one
             yield UnusableSetting(
                 "database_ca_file",
-                LocalizedText("可读的 PEM 证书文件", "a readable file of certificates (PEM)"),
+                LocalizedText("可读的 PEM 证书文件", "a readable PEM certificate file"),
             )
             return
     try:

@@ -38,7 +38,7 @@ from hupan.store.wal import check_wal_intact
 OnCopyProgress = Callable[[str, int, int], None]
 """Is called with a table, its copied rows, and the total of its rows.
 
-`servers` stands for a watch whether servers use a store, in seconds.
+`servers` stands for the seconds spent watching whether servers use a store.
 """
 DISTRIBUTION_TIMEOUT_SECONDS = 7 * DAY_SECONDS
 """One statement moves all rows of a table."""
@@ -92,7 +92,7 @@ async def migrate_database(settings: Settings) -> int:
 
 
 async def create_database(settings: Settings) -> None:
-    """Create an empty store in a file, even where a key exists already.
+    """Create an empty store in a file, even if a key exists already.
 
     Raises:
         OperationRefused: there is a store, or none can be created.
@@ -100,7 +100,7 @@ async def create_database(settings: Settings) -> None:
     _ensure_sqlite(settings)
     if settings.database_path.exists() and settings.database_path.stat().st_size:
         path = settings.database_path
-        raise OperationRefused(f"数据库已存在：{path}", f"there is a store already: {path}")
+        raise OperationRefused(f"数据库已存在：{path}", f"the store already exists: {path}")
     try:
         with prepared_sqlite_file(settings.database_path):
             return
@@ -171,8 +171,9 @@ async def copy_database(
 ) -> list[str]:
     """Copy a whole store into an empty one, or continue an interrupted copy.
 
-    No server may use either of them meanwhile: a file is locked against servers. None starts on a
-    target, and those that use a PostgreSQL store say so in it, before the copy and at its end.
+    No server may use either store during the copy: a file is locked, no server starts on a target,
+    and a server that uses a PostgreSQL store is recognised by what it writes there, before the copy
+    and at its end.
 
     Args:
         settings: how to connect; their own store is not used unless it is named.
@@ -195,7 +196,7 @@ async def copy_database(
         or not target
         or masked_database(source_settings) == masked_database(target_settings)
     ):
-        raise OperationRefused("请指定两个不同的数据库", "name two different stores")
+        raise OperationRefused("请指定两个不同的数据库", "give two different stores")
     on_watch = partial(on_progress, "servers")
     try:
         async with (
@@ -210,7 +211,7 @@ async def copy_database(
     except Conflict as error:
         raise OperationRefused(
             "目标数据库中已有这些行：可能正在进行另一次复制",
-            "the target has these rows already: perhaps another copy is running",
+            "the target already has these rows: perhaps another copy is running",
         ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused.wrap(error) from error
@@ -285,7 +286,7 @@ async def _copy_tables(
         for table in all_tables
         if await get_table_totals(source, table) != await get_table_totals(target, table)
     ]
-    await ensure_no_servers(source)  # a copy of what changes meanwhile is not whole
+    await ensure_no_servers(source)  # a copy of data that changes is not complete
     if not differing:
         await end_copy(target)
     return differing

@@ -177,7 +177,7 @@ def _read_utf8_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
             yield shown.encode("utf-8", "surrogatepass")
     except UnicodeError as error:
         name = encoding.upper()
-        raise _UnreadableText(number + 1, f"不是 {name} 文本", f"is no text in {name}") from error
+        raise _UnreadableText(number + 1, f"不是 {name} 文本", f"is not text in {name}") from error
     finally:
         text.detach()  # or it would close the caller's file
 
@@ -193,7 +193,7 @@ def _encoding_error(number: int, line: bytes) -> _UnreadableText:
 
 def _not_utf8_error(number: int) -> _UnreadableText:
     return _UnreadableText(
-        number, "不是 UTF-8 文本，请另存为 UTF-8", "is no text in UTF-8: save it as UTF-8"
+        number, "不是 UTF-8 文本，请另存为 UTF-8", "is not UTF-8 text: save it as UTF-8"
     )
 
 
@@ -219,7 +219,7 @@ def _read_jsonl(lines: Iterable[str]) -> Iterator[InputRow | ImportProblem]:
                 line, {name: value for name, value in values.items() if value is not None}
             )
         except _DuplicateKey as error:
-            yield ImportProblem(line, str(error), "此列出现两次", "the column stands twice")
+            yield ImportProblem(line, str(error), "此列出现两次", "the column occurs twice")
         except (ValueError, RecursionError):
             yield ImportProblem(
                 line, "", "须为一个 JSON 对象（UTF-8）", "must be one JSON object in UTF-8"
@@ -249,7 +249,7 @@ def _reject_duplicate_keys(pairs: list[tuple[str, object]]) -> dict[str, object]
 
 
 def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _read_csv(lines: Iterable[str], columns: Collection[str]) -> Iterator[InputRow | ImportProblem]:
@@ -303,12 +303,12 @@ def _check_header(
                 line, name, f"没有此列，可用的列：{known}", f"no such column; there are {known}"
             )
         elif header.count(name) > 1:
-            yield ImportProblem(line, name, "此列出现两次", "the column stands twice")
+            yield ImportProblem(line, name, "此列出现两次", "the column occurs twice")
 
 
 BATCH_ROWS = 2_000
 MAX_BOTS_PER_IMPORT = 10_000
-"""They are stored in one transaction, for which a running server waits."""
+"""The maximum of one import: one transaction, for which a running server waits."""
 GROUP_COLUMN_NAMES = tuple(column.name for column in GROUP_COLUMNS)
 BOT_COLUMN_NAMES = (*(column.name for column in BOT_COLUMNS), "chatType", "introductions")
 
@@ -372,7 +372,8 @@ class DiscoveryAdmin:
         except InvalidField as error:
             raise OperationRefused(
                 "分区须为 1 到 16 个字符，不重复，至多 50 个",
-                "a category has 1 to 16 characters, none is named twice, and there are at most 50",
+                "categories have 1 to 16 characters each, differ from each other, and are at most "
+                "50",
             ) from error
 
     async def import_groups(
@@ -399,7 +400,7 @@ class DiscoveryAdmin:
         except Overtaken as error:
             raise OperationRefused(
                 "另一个导入已开始，本次未生效",
-                "another import began; nothing of this one was kept",
+                "another import has started; nothing of this one was saved",
             ) from error
 
     async def import_bots(self, rows: InputRows, on_read: Callable[[], None]) -> ImportResult:
@@ -448,7 +449,7 @@ class RecordReader(Generic[Record]):
             if record.id in self._ids:
                 self.problems.add(
                     ImportProblem(
-                        row.line, "chatId", "与前面的某行重复", "stands in a line before, too"
+                        row.line, "chatId", "与前面的某行重复", "occurs on an earlier line too"
                     )
                 )
             self._ids.add(record.id)

@@ -40,7 +40,7 @@ def exemption_rows(settings: Settings, now: float) -> list[dict[str, object]]:
 
 
 def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
-    """Return what a server prints about them when it starts; nothing where none are set."""
+    """Return what a server prints about them when it starts; nothing if none are set."""
     if not settings.limits_exempt:
         return []
     if not settings.limits_exempt_until:
@@ -60,7 +60,7 @@ def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
         lines.append(
             LocalizedText(
                 f"⚠ 忽略不属于本服务器的豁免对象：{names}",
-                f"⚠ ignored exemptions, which are not of this server: {names}",
+                f"⚠ exemptions of another server are ignored: {names}",
             )
         )
     return lines
@@ -93,7 +93,7 @@ _UNITS = (
 def limit_rows(settings: Settings) -> list[AdminRow]:
     """Return every limit: for programs `setting, name, who, most, seconds, lockSeconds, exact`.
 
-    What people read has names that end in `Text`.
+    Names of values for display end in `Text`.
     """
     return [_limit_row(line, settings) for line in LIMITS]
 
@@ -166,14 +166,14 @@ class LimitAdmin:
         self._counters = counters
         self._settings = settings
 
-    async def list_counters(self, who: str) -> list[AdminRow]:
+    async def list_counters(self, target: str) -> list[AdminRow]:
         """Return the counters in the store of a contact, or of all contacts of an account.
 
         Raises:
             OperationRefused: it is invalid, or no account has this id.
         """
         try:
-            counters = await self._counters.list_counters(who)
+            counters = await self._counters.list_counters(target)
         except InvalidField as error:
             raise OperationRefused(
                 "应为手机号、邮箱或账号编号；按 IP 的计数在各进程的内存中",
@@ -182,16 +182,16 @@ class LimitAdmin:
             ) from error
         except UnknownUser as error:
             raise OperationRefused("没有这个账号", "no account has this id") from error
-        return [counter_row(target, tally, self._settings) for target, tally in counters]
+        return [counter_row(contact, found, self._settings) for contact, found in counters]
 
-    async def reset(self, who: str) -> AdminRow:
+    async def reset(self, target: str) -> AdminRow:
         """Reset the counters of a contact, an account, an address or a network.
 
         Raises:
             OperationRefused: it is invalid, or no account has this id.
         """
         try:
-            forgotten = await self._counters.reset(who.strip())
+            forgotten = await self._counters.reset(target.strip())
         except InvalidField as error:
             raise OperationRefused(
                 "应为手机号、邮箱、账号编号、IP 地址或网段（IPv4 至多 /24，IPv6 至多 /48）",
@@ -200,4 +200,4 @@ class LimitAdmin:
             ) from error
         except UnknownUser as error:
             raise OperationRefused("没有这个账号", "no account has this id") from error
-        return {"target": who.strip(), "forgotten": forgotten}
+        return {"target": target.strip(), "forgotten": forgotten}

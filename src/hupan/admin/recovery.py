@@ -15,9 +15,9 @@ from hupan.opening import OperationRefused
 class RecoveryAdmin:
     """Changes the contacts, the password and the sessions of an account.
 
-    Finds accounts by id, phone number or e-mail address (`who`). `get_recovery` and
-    `get_contact_undo` read the server's key, so they are called only where they are needed, and
-    raise OperationRefused where it cannot be read.
+    Finds accounts by id, phone number or e-mail address (`identifier`). `get_recovery` and
+    `get_contact_undo` read the server's key, so they are called only if they are needed, and
+    raise OperationRefused if it cannot be read.
     """
 
     def __init__(
@@ -34,39 +34,39 @@ class RecoveryAdmin:
         self._get_recovery = get_recovery
         self._get_contact_undo = get_contact_undo
 
-    async def list_contact_changes(self, who: str) -> list[AdminRow]:
+    async def list_contact_changes(self, identifier: str) -> list[AdminRow]:
         """Return the recorded contact changes of an account, newest first.
 
         Raises:
             UnknownUser: there is no such account.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         return [
             contact_change_row(change)
             for change in await self._get_contact_undo().list_changes(account.id)
         ]
 
-    async def undo_contact_change(self, who: str, number: int) -> AdminRow:
+    async def undo_contact_change(self, identifier: str, number: int) -> AdminRow:
         """Restore the contact that was bound before a change; return the account.
 
         Raises:
             UnknownUser: there is no such account.
             TooLateToUndo, PhoneTaken, EmailTaken
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         await self._get_contact_undo().undo(account.id, number)
         return account_detail_row(
             await self._directory.get_details(str(account.id)), self._clock.now()
         )
 
-    async def set_contact(self, who: str, channel: Channel, text: str | None) -> AdminRow:
+    async def set_contact(self, identifier: str, channel: Channel, text: str | None) -> AdminRow:
         """Bind a contact, or unbind it (None); return the account.
 
         Raises:
             UnknownUser, AccountCancelled, PhoneTaken, EmailTaken
             OperationRefused: the contact is not valid, or the last one would be unbound.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         contact = None if text is None else self._parse_contact(channel, text)
         try:
             await self._get_recovery().set_contact(account.id, channel, contact)
@@ -79,14 +79,14 @@ class RecoveryAdmin:
             await self._directory.get_details(str(account.id)), self._clock.now()
         )
 
-    async def start_password_reset(self, who: str, *, remove: bool) -> AdminRow:
+    async def start_password_reset(self, identifier: str, *, remove: bool) -> AdminRow:
         """Send the code that sets a new password; `remove` also deletes the old password.
 
         Raises:
             UnknownUser, AccountCancelled
             OperationRefused: the account has no e-mail address.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         try:
             result = await self._get_recovery().start_reset(account.id, remove=remove)
         except NothingToResetBy as error:
@@ -102,25 +102,25 @@ class RecoveryAdmin:
             "sent": result.sent,
         }
 
-    async def list_sessions(self, who: str) -> list[AdminRow]:
+    async def list_sessions(self, identifier: str) -> list[AdminRow]:
         """Return the active sessions of an account, newest first.
 
         Raises:
             UnknownUser, AccountCancelled
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         return [
             session_row(session) for session in await self._get_recovery().list_sessions(account.id)
         ]
 
-    async def sign_out(self, who: str, number: int | None) -> AdminRow:
+    async def sign_out(self, identifier: str, number: int | None) -> AdminRow:
         """Revoke one session, or all; return how many.
 
         Raises:
             UnknownUser, AccountCancelled
             OperationRefused: no session has this number.
         """
-        account = await self._directory.get(who)
+        account = await self._directory.get(identifier)
         ended = await self._get_recovery().sign_out(account.id, number)
         if number is not None and not ended:
             raise OperationRefused(

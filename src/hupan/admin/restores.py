@@ -1,4 +1,4 @@
-"""Restores of backups: into an empty place, whole or not at all, and checked before they count."""
+"""Restores backups into an empty place, completely or not at all, after checking them."""
 
 import os
 import secrets
@@ -107,7 +107,7 @@ async def restore_backup(
 
 
 class _Restore:
-    """Takes the content of a backup: rows into a new file, pictures to where they belong."""
+    """Receives the content of a backup: rows go into a new file, pictures to their place."""
 
     def __init__(self, settings: Settings, staged: Path, pictures: PictureFiles) -> None:
         self._settings = settings
@@ -134,7 +134,7 @@ class _Restore:
         if found is not None:
             raise BackupError(
                 f"已有同名但不同的图片：{member.name}",
-                f"there is another picture of the same name: {member.name}",
+                f"a different picture of the same name exists: {member.name}",
             )
         with self._pictures.spool() as spooled:
             while piece := archive.read():
@@ -203,7 +203,7 @@ class _Restore:
 
     def _open_store(self) -> StagedStore:
         if self._store is None:
-            raise BackupError("备份的内容不完整", "the content of the backup is not complete")
+            raise BackupError("备份的内容不完整", "the content of the backup is incomplete")
         return self._store
 
     def _write_key(self, path: Path) -> None:
@@ -245,7 +245,7 @@ async def _reserved_target(settings: Settings) -> AsyncIterator[Database | None]
 async def _opened_target(settings: Settings) -> AsyncIterator[Database | None]:
     """Open an empty database of a server, which gets the tables; None for a file.
 
-    A store that is there already is not migrated, of any version.
+    An existing store is not migrated, whatever its version.
     """
     if not settings.is_postgres:
         yield None
@@ -280,7 +280,7 @@ def _ensure_nothing_there(settings: Settings) -> None:
     if found:
         raise BackupError(
             f"已有数据库，不会覆盖：{found[0]}；请换一个目录，或先将其移走",
-            f"there is a store, which is not overwritten: {found[0]}. Name another folder, or move "
+            f"the store {found[0]} exists and is not overwritten: choose another folder, or move "
             "it away",
         )
 
@@ -290,7 +290,7 @@ def _ensure_same_key_or_none(settings: Settings, manifest: Manifest) -> None:
     if path.exists() and key_fingerprint(load_existing_key(path)) != manifest.key_fingerprint:
         raise BackupError(
             f"已有另一个密钥，不会覆盖：{path}；请换一个目录，或先将其移走",
-            f"there is another key, which is not overwritten: {path}. Name another folder, or move "
+            f"another key, {path}, exists and is not overwritten: choose another folder, or move "
             "it away",
         )
 

@@ -1,7 +1,6 @@
-"""The first configuration of a server: its questions, its file, and the unit and front that fit.
+"""The first configuration of a server: questions, file, systemd unit and proxy configuration.
 
-Nothing is overwritten: only a file that says no more than the data directory is replaced, as a
-package installs it.
+Nothing is overwritten, except a file that sets only the data directory, as a package installs it.
 """
 
 import grp
@@ -49,7 +48,7 @@ class Question:
     Attributes:
         name: the setting.
         text: what is asked.
-        default: the answer where none is given; None for the setting's own default.
+        default: the answer if none is given; None for the setting's own default.
         channel: "email" or "sms" if only some senders of that channel need it.
         senders: these senders.
         needed: whether the sender cannot work without an answer.
@@ -104,7 +103,7 @@ QUESTIONS: Final = (
     _ask(
         "sms_success_text",
         "网关表示成功的响应，留空则以状态码为准",
-        "Response of the gateway on success, empty for its status alone",
+        "Response of the gateway on success; empty to check only its status",
     ),
     _ask("sms_access_key", "AccessKey ID 或 SecretId", "AccessKey ID or SecretId", needed=True),
     _ask(
@@ -133,7 +132,7 @@ def parse_answer(name: str, raw: str) -> object:
 
 
 def drop_incomplete_senders(answers: dict[str, object]) -> list[str]:
-    """Put a channel back on the console where a needed answer is missing; return these channels."""
+    """Reset a channel to the console if a required answer is missing; return these channels."""
     incomplete = {
         question.channel
         for question in QUESTIONS
@@ -236,10 +235,10 @@ def check_is_unused(path: Path) -> None:
 
 
 def write_draft(path: Path, text: str, account: ServiceAccount) -> Path:
-    """Write the text to a new file in the same folder, readable by the server alone.
+    """Write the text to a new file in the same folder, readable only by the server.
 
     Raises:
-        SetupRefused: the folder cannot be made or written.
+        SetupRefused: the folder cannot be created or written.
     """
     try:
         _make_folder(path.parent, account, is_data=False)
@@ -282,7 +281,7 @@ def make_data_folder(folder: Path, account: ServiceAccount) -> None:
     """Create the data directory for the server's user; an existing one stays as it is.
 
     Raises:
-        SetupRefused: it cannot be made, or that user could not write it.
+        SetupRefused: it cannot be created, or that user could not write to it.
     """
     try:
         _make_folder(folder, account, is_data=True)
@@ -307,7 +306,7 @@ def _make_folder(folder: Path, account: ServiceAccount, *, is_data: bool) -> Non
 
 
 def _check_is_writable(folder: Path, account: ServiceAccount) -> None:
-    """Refuse a folder that root may write and the server's user may not."""
+    """Refuse a folder that root can write to but the server's user cannot."""
     status = folder.stat()
     is_writable = (
         status.st_uid == account.uid
@@ -327,8 +326,8 @@ def _not_writable(path: Path, error: OSError) -> SetupRefused:
     reason = localize_reason(error)
     return SetupRefused(
         f"无法写入 {path}（{reason.zh}）：请换一个目录，或以能写入它的用户运行",
-        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a "
-        "user who may write there",
+        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a user "
+        "that can write there",
     )
 
 
@@ -340,7 +339,7 @@ def deploy_file(name: str) -> str:
             return (folder / name).read_text("utf-8")
     raise SetupRefused(
         f"安装不完整，缺少 deploy/{name}，请重新安装",
-        f"the installation lacks deploy/{name}: install it again",
+        f"deploy/{name} is missing from the installation: install it again",
     )
 
 
@@ -386,7 +385,7 @@ def _quote_for_systemd(word: str, *, quotes: bool = True) -> str:
 
 
 def make_front(front: str, host_name: str) -> str:
-    """Return the configuration of nginx or Caddy; without a host name with those of clients."""
+    """Return the configuration of nginx or Caddy; without a host name, with those of clients."""
     if front == "nginx":
         text = deploy_file("nginx/hupan.conf")
         if name := host_name.partition(":")[0]:  # without its port

@@ -42,7 +42,7 @@ class ShopAdmin:
         except ShopFull as error:
             raise OperationRefused(
                 f"已有 {MAX_PRODUCTS} 个商品，不能再增加，请修改现有商品",
-                f"there are {MAX_PRODUCTS} products, which is the most: change one of them",
+                f"there can be at most {MAX_PRODUCTS} products: change one of them",
             ) from error
 
     async def list_all(self) -> list[AdminRow]:

@@ -91,7 +91,7 @@ def coin_fault_row(fault: CoinInconsistency) -> AdminRow:
 
 
 def contact_change_row(change: ContactChange) -> AdminRow:
-    """Return how a contact was bound or changed; "" where none was, or is, bound."""
+    """Return how a contact was bound or changed; "" if none was, or is, bound."""
     return {
         "number": change.number,
         "contact": "phone" if change.channel == "sms" else "email",

@@ -269,7 +269,7 @@ class Route:
 
 
 _HANDLERS: dict[tuple[str, str, str], Callable[..., Any]] = {}
-"""By the key of the endpoint; filled while the files of the areas are imported."""
+"""The handlers by the key of their endpoint; filled while the files of the areas are imported."""
 
 
 @overload
@@ -421,7 +421,7 @@ _DECODERS: dict[type, Callable[[Codec, RequestContext, bytes], Any]] = {
     IgnoredBody: _ignore_body,
     AddressedHost: _read_host,
 }
-"""How a request is read that is no decoded body."""
+"""How a request without a decoded body is read."""
 
 
 _COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
@@ -438,7 +438,7 @@ def send_direct(
     result: ResultClass,
     request_id: int,
 ) -> bool:
-    """Send a response in one step, where the server can; return whether it did (decision 0019).
+    """Send a response in one step, if the server can; return whether it did (decision 0019).
 
     No header holds anything that a client sent, so none needs to be checked.
     """
@@ -464,7 +464,7 @@ _HTTP_STATUSES: Mapping[type[AppError], int] = {
     UpstreamOverloaded: 503,
     UpstreamTimedOut: 504,
 }
-"""Of what ends a request that is handed on; all else is 200 (wire.md 1.5)."""
+"""Statuses of failed forwarded requests; everything else is 200 (wire.md 1.5)."""
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -490,7 +490,7 @@ class Dispatcher:
     Attributes:
         unrouted: the counters of requests without an endpoint.
         outside: those of requests for messages, groups and the like (wire.md 8.2).
-        upstream: hands requests on to a message server, None without one (wire.md 8.5).
+        upstream: forwards requests to a message server, None without one (wire.md 8.5).
     """
 
     def __init__(
@@ -587,7 +587,7 @@ class Dispatcher:
         result: ResultClass,
         http_status: int,
     ) -> None:
-        """Respond with a code in the form of the path's endpoint, and handle nothing."""
+        """Respond with a code in the form of the path's endpoint, without handling the request."""
         header_map = dict(scope["headers"])
         route = self._table.get(self._route_key(scope, header_map))
         request_id = next(self._request_ids)
@@ -612,7 +612,7 @@ class Dispatcher:
         receive: Receive,
         send: Send,
     ) -> bool:
-        """Let the message server respond, where there is one for this path (wire.md 8.5)."""
+        """Let the message server respond, if there is one for this path (wire.md 8.5)."""
         surface, method, path = key
         upstream = self.upstream
         if (
@@ -697,7 +697,7 @@ class Dispatcher:
         header_map: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
-        """Respond about a path that is no endpoint, in the form that its client reads."""
+        """Respond about a path that is not an endpoint, in the form that its client reads."""
         if not is_protobuf:
             await self._send_http_error(failure, http_status, request_id, header_map, send)
             return
@@ -755,7 +755,7 @@ class Dispatcher:
 
 
 def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
-    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3).
+    """Choose the JSON form only if content type and body both say JSON (wire.md 1.3).
 
     For an endpoint whose JSON clients are known, the body alone decides (wire.md 8.2).
     """

@@ -172,7 +172,7 @@ class JsonCodec(Generic[Request]):
         )
 
     def encode(self, response: Struct, request_id: int) -> bytes:
-        """Encode the envelope; no `data` key where there is no data (wire.md 1.6)."""
+        """Encode the envelope; no `data` key if there is no data (wire.md 1.6)."""
         del request_id  # only the header has it
         return encode_json_success(response)
 
@@ -183,7 +183,7 @@ class JsonCodec(Generic[Request]):
 
 
 class FixedJsonCodec(JsonCodec[Request]):
-    """JSON of a protobuf endpoint whose JSON clients read data of their own, always the same."""
+    """Fixed JSON of a protobuf endpoint whose JSON clients expect different data."""
 
     def __init__(self, request: type[Request], data: Struct) -> None:
         super().__init__(request)
@@ -277,7 +277,7 @@ def _raise_invalid(error: msgspec.ValidationError) -> NoReturn:
 
 
 def encode_json_success(response: Struct) -> bytes:
-    """Encode a success as JSON; no `data` key where there is no data (wire.md 1.6)."""
+    """Encode a success as JSON; no `data` key if there is no data (wire.md 1.6)."""
     if isinstance(response, NoData):
         return _NO_DATA_JSON
     return b'{"code":1,"data":' + _encode_json(response) + b',"msg":"success"}'

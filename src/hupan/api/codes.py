@@ -72,7 +72,7 @@ async def send_email_code(
 def _read_solution(request: SmsCodeRequest | EmailCodeRequest) -> SolvedCaptcha:
     """Return the answer to a captcha, of the kind that the request names.
 
-    Any `captcha_type` but `slide` is ignored where there is a `code`, as before there was one.
+    Any `captcha_type` but `slide` is ignored if there is a `code`, as before that field existed.
 
     Raises:
         InvalidField: the answer is absent.

@@ -18,7 +18,7 @@ from hupan.errors import InvalidField
 from hupan.model import Caller
 
 EMPTY_LIST_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
-"""Of the bytes of an empty list: a client compares it with that of the list that it has."""
+"""The MD5 of an empty list: a client compares it with that of its own list."""
 _MD5_TEXT = re.compile("[ -~]{0,64}")
 _CONTACT_GROUPS = (("用户", 1), ("我加入的群聊", 2), ("机器人", 3))
 _NO_CONTACTS = Contacts(

@@ -139,7 +139,7 @@ async def get_upload_token(
 
 
 def match_media(method: str, path: str, header_map: Mapping[bytes, bytes]) -> MediaTarget | None:
-    """Return what a request without an endpoint addresses, None if it is no picture's."""
+    """Return what a request without an endpoint addresses, None if it is not for pictures."""
     host = header_map.get(b"host", b"").decode("latin-1").lower().partition(":")[0].rstrip(".")
     is_get, is_post = method in ("GET", "HEAD"), method == "POST"
     if path.startswith(MEDIA_PATH):
@@ -211,7 +211,7 @@ class MediaApp:
             answer = {"error": failure.message(english=english), "code": failure.code}
         if answer is not None:
             await self._send_json(status, answer, result, request_id, header_map, send)
-        if target.part != "picture":  # a page of people fetches hundreds
+        if target.part != "picture":  # a page with many users fetches hundreds
             self._log.record(request_id, f"{MEDIA_PATH}{target.part}", result, code)
         self.metrics[target.part].increment(result)
         return True
@@ -306,7 +306,7 @@ class MediaApp:
         return has_more
 
     async def _send_rest(self, picture: StoredPicture, send: Send) -> None:
-        """Send what follows the first bytes; a picture that is gone ends the connection."""
+        """Send what follows the first bytes; end the connection if the picture is gone."""
         restart_wait = getattr(send, "restart_wait", None)
         offset = len(picture.start)
         while offset < picture.size:

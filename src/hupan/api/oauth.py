@@ -47,7 +47,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 MAX_STREAMS = 16
 """Streams of ended sessions at a time, per process."""
 KEEP_ALIVE_SECONDS = 2.0
-"""How often a quiet stream is checked and says that it is alive: a revoked client gets no more."""
+"""How often a quiet stream is checked and sends a sign of life; ends for a revoked client."""
 _EVENT_STREAM = (b"content-type", b"text/event-stream")
 _STREAM_START = {
     "type": "http.response.start",
@@ -143,7 +143,7 @@ class OAuthApp:
                         return
                     await _send_piece(_format_event(event), send)
                     upcoming = asyncio.create_task(events.next())
-        except StoreUnavailable:  # the client comes again, and is checked again
+        except StoreUnavailable:  # the client reconnects, and is checked again
             return
         finally:
             upcoming.cancel()
@@ -217,7 +217,7 @@ def _read_last_id(headers: Headers) -> int:
     """Return the id of the last event that the client has, 0 for none.
 
     Raises:
-        UnreadableBody: it is no id of this stream.
+        UnreadableBody: it is not an id of this stream.
     """
     values = [value for name, value in headers if name == b"last-event-id" and value]
     if not values:

@@ -20,7 +20,7 @@ from hupan.model import Caller, Headers, RequestContext, StoreUnavailable
 
 SOCKET_PATH = "/ws"
 INVALID_DATA_TEXT = "数据不合法".encode()
-"""What answers a login that failed and a message that is none; clients show it as it is."""
+"""The answer to a failed login and to an invalid message; clients show it unchanged."""
 MAX_FAILED_LOGINS = 3
 MAX_INVALID_MESSAGES = 5
 MAX_WAITING_COMMANDS = 32
@@ -45,7 +45,7 @@ class Socket(Protocol):
         ...
 
     def send(self, data: bytes, *, is_optional: bool = False) -> None:
-        """Send a binary message; an optional one is dropped where the peer is slow to read."""
+        """Send a binary message; an optional one is dropped if the peer is slow to read."""
         ...
 
     def send_text(self, text: bytes) -> None:
@@ -74,7 +74,7 @@ class SocketGate:
         next_request_id: numbers the logins in the log.
         max_sockets: of this process.
         max_per_address: of one address; 0 for any number.
-        relays: hand sockets on to a message server; None without one (wire.md 8.5).
+        relays: forward sockets to a message server; None without one (wire.md 8.5).
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class SocketGate:
         self._audit_log.record_token_refused(context, refusal)
 
     def _is_full(self, origin: ClientOrigin) -> bool:
-        # A loopback address stands for everybody behind a proxy that the settings do not name.
+        # A loopback address stands for all clients behind a proxy that the settings do not name.
         if not self._max_per_address or (origin.address and origin.address.is_loopback):
             return False
         return self._by_host.get(origin.host, 0) >= self._max_per_address
@@ -166,14 +166,14 @@ class ClientSocket:
         self._failed_logins = self._invalid_messages = 0
         self._is_closing = self._is_login_slow = False
         self._relay: SocketRelay | None = None
-        self._token = b""  # only where it must not be handed on
+        self._token = b""  # only if it must not be forwarded
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._next_token: str | None = None
         self._waiting: list[bytes] = []
 
     def receive_text(self, text: bytes) -> None:
-        """Take a command; what is no JSON object is answered as invalid.
+        """Process a command; anything but a JSON object is answered as invalid.
 
         While a login is looked up, commands wait: they are processed in order of arrival.
         Only heartbeats do not wait for long.
@@ -217,7 +217,7 @@ class ClientSocket:
         return False
 
     def _hand_on(self, relay: SocketRelay, cmd: object, text: bytes) -> None:
-        """Let the message server have a command that is not ours, unless it holds the token."""
+        """Forward a command that is not ours to the message server, unless it has the token."""
         is_ours = not isinstance(cmd, str) or cmd.strip().lower() in _OWN_COMMANDS
         if not is_ours and self._token not in text.lower():
             relay.send(text)
@@ -237,7 +237,7 @@ class ClientSocket:
         self._disconnect()
 
     def deliver(self, message: bytes, *, is_text: bool) -> bool:
-        """Send what the message server says; return whether more may follow at once."""
+        """Send a message of the message server; return whether more may follow at once."""
         socket = self._socket
         if socket is None:
             return True
@@ -266,7 +266,7 @@ class ClientSocket:
         self._close(POLICY_VIOLATION, "too many sockets of this account")
 
     def pass_on(self, message: bytes) -> None:
-        """Send a draft of another socket; a slow peer does without."""
+        """Send a draft from another socket, unless the peer is slow."""
         if self._socket is not None:
             self._socket.send(message, is_optional=True)
 
@@ -289,7 +289,7 @@ class ClientSocket:
         self._gate.drafts.pass_on(self._connection, chat, message.SerializeToString())
 
     def _begin_login(self, token: str) -> None:
-        # One at a time: of those that find no place in the queue only the last one counts.
+        # One at a time: of those that do not fit into the queue, only the last one counts.
         self._next_token = token
         if self._task is None:
             self._task = asyncio.ensure_future(self._log_in())
@@ -341,7 +341,7 @@ class ClientSocket:
                 self._open_relay(self._gate.relays, callers[0], token)
 
     def _open_relay(self, relays: SocketRelays, caller: Caller, token: str) -> None:
-        """Hand the socket on to the message server (wire.md 8.5)."""
+        """Forward the socket to the message server (wire.md 8.5)."""
         self._close_relay(NORMAL_CLOSURE, "another session")
         try:
             self._relay = relays.open(caller, self._origin, self)
@@ -375,7 +375,7 @@ class ClientSocket:
 
 
 def _read_token(data: msgspec.Raw) -> str:
-    """Return the token of a login, "" where there is none."""
+    """Return the token of a login, "" if there is none."""
     try:
         return _text(_decode_login(data).token)
     except msgspec.MsgspecError:

@@ -92,7 +92,7 @@ async def list_vip_products(
 async def list_vip_benefits(
     services: Services, _caller: Caller, _request: IgnoredBody
 ) -> VipBenefits:
-    """List what VIP brings."""
+    """List the benefits of VIP."""
     return VipBenefits(
         [_vip_benefit(benefit) for benefit in services.client_info.vip_page.benefits]
     )

@@ -1,8 +1,8 @@
-"""Hands sockets of clients on to a message server (wire.md 8.5, decision 37).
+"""Forwards sockets of clients to a message server (wire.md 8.5, decision 37).
 
-Logins, heartbeats and drafts stay here. Each client's socket has one at the message
-server, which is opened with the signed headers of a request. Both sides may be slow or hostile:
-each queue is bounded, and any failure closes both.
+Logins, heartbeats and drafts stay here. Each client's socket has one of its own at the message
+server, opened with the signed headers of a request. Both sides may be slow or hostile: each queue
+is bounded, and any failure closes both.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from hupan.ratelimit.memory import RequestLimiter
 from hupan.upstream import UpstreamSocketAddress
 
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Of one message of the message server."""
+"""The maximum of one message from the message server."""
 MAX_WAITING_BYTES = 128 * 1024
-"""What may wait for the message server, of one socket."""
+"""The maximum that one socket has waiting for the message server."""
 MAX_HELD_BYTES = 32 * 1024 * 1024
-"""Of all relays of this process, in both directions: some hundred sockets at their own bound. A
+"""The maximum of all relays of this process, in both directions: some hundred full sockets. A
 message server that hangs must not take the memory of clients that use none of it."""
 _KEPT_SHARE = 0.75
-"""What may be left after some were closed, so that the next message does not close others."""
+"""The share left after some were closed, so that the next message does not close others."""
 BLOCKED_SECONDS = 10.0
 """How long the message server may read nothing."""
 CLOSE_SECONDS = 0.7
@@ -72,7 +72,7 @@ class SocketRelays:
     Args:
         address: of the message server's socket.
         signer: makes the signed headers.
-        limiter: limits how often callers are handed on.
+        limiter: limits how often sockets of callers are forwarded.
         next_request_id: numbers the relays.
         count: counts what happens.
         max_connecting: how many connect at a time; others wait.
@@ -135,7 +135,7 @@ class SocketRelays:
         self.hold(relay, 0)
 
     def hold(self, relay: "SocketRelay", size: int) -> None:
-        """Note what a relay holds; close those that hold most if all of them hold too much.
+        """Record what a relay holds; close those that hold most if all of them hold too much.
 
         A transport does not say when it has written a little, so the sum is an upper bound, which
         is counted again before a relay is closed for it.
@@ -167,7 +167,7 @@ class SocketRelays:
         now = asyncio.get_running_loop().time()
         if now - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
-            _log.warning("a socket was not handed on: %s", reason)
+            _log.warning("a socket was not forwarded: %s", reason)
 
 
 class SocketRelay(asyncio.BufferedProtocol):
@@ -215,7 +215,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             return
         self._waiting_bytes += len(text)
         if self._waiting_bytes > MAX_WAITING_BYTES:
-            self._fail("it does not take what clients send")
+            self._fail("it does not read what clients send")
         else:
             self._waiting.append(text)
             self._relays.hold(self, self.measure())
@@ -227,12 +227,12 @@ class SocketRelay(asyncio.BufferedProtocol):
         return self._waiting_bytes + written + message + self._partial_bytes
 
     def give_up(self) -> None:
-        """End both sides, for all relays together hold too much."""
-        self._fail("too much waits for it")
+        """End both sides because all relays together hold too much."""
+        self._fail("too much data is waiting for it")
         self.abort()
 
     def resume(self) -> None:
-        """Read again: the client does so, too."""
+        """Resume reading: the client reads again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -275,7 +275,7 @@ class SocketRelay(asyncio.BufferedProtocol):
                 await self._opened
         except TimeoutError:
             self._fail("it does not answer in time")
-        except (OSError, ValueError) as error:  # a host name that is none is a ValueError
+        except (OSError, ValueError) as error:  # an invalid host name is a ValueError
             self._fail(f"it cannot be reached: {type(error).__name__}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -323,7 +323,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         if self._peer is not None:
             self._cancel_timer()
             self._timer = asyncio.get_running_loop().call_later(
-                BLOCKED_SECONDS, self._fail, "it does not take what clients send"
+                BLOCKED_SECONDS, self._fail, "it does not read what clients send"
             )
 
     def resume_writing(self) -> None:
@@ -335,7 +335,7 @@ class SocketRelay(asyncio.BufferedProtocol):
     def _handle_events(self) -> None:
         try:
             for event in self._framing.events_received():
-                self._partial_bytes = 0  # up to what one read brings
+                self._partial_bytes = 0  # up to the size of one read
                 if isinstance(event, Response):
                     self._handle_response()
                 else:
@@ -392,7 +392,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         received = self._framing.close_rcvd
         self._end_within(CLOSE_SECONDS)
         if received is None or self._peer is None:
-            self._fail("what it sends is no socket's")
+            self._fail("it sends data that is not a WebSocket's")
             return
         peer, self._peer = self._peer, None
         is_its_own = received.code in _OWN_CODES and received.code != SESSION_ENDED

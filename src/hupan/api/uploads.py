@@ -36,14 +36,14 @@ from hupan.errors import (
 )
 
 MAX_UPLOADS_AT_ONCE = 32
-"""Of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
+"""Uploads of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
 MAX_UPLOADS_PER_HOST = 8
 GRACE_SECONDS = 1.0
 """A younger upload keeps its place."""
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FIELDS_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2 * MAX_FIELDS_BYTES
-"""Of the whole body: the file, other fields, and what separates them."""
+"""The maximum of the whole body: the file, other fields, and what separates them."""
 MAX_PARTS = 32
 MAX_PART_HEADERS, MAX_PART_HEADER_BYTES = 8, 4096
 MAX_UPLOAD_SECONDS = 60.0
@@ -64,7 +64,7 @@ class UploadForm:
         open_spool: opens a file for the upload; blocks.
 
     Raises:
-        UnreadableUpload: the boundary is none.
+        UnreadableUpload: the boundary is not valid.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class UploadForm:
         return self._holder is not None
 
     def give_up(self) -> None:
-        """Have `read` end now, as busy."""
+        """Make `read` end now, as busy."""
         if self._deadline is not None:
             self._is_given_up = True
             self._deadline.reschedule(asyncio.get_running_loop().time())
@@ -309,7 +309,7 @@ class UploadPlaces:
         return place
 
     def free(self, place: UploadPlace) -> None:
-        """Return a place; does nothing where it was given up."""
+        """Return a place; does nothing if it was given up."""
         self._places.discard(place)
 
     def _free_slowest(self, rivals: list[UploadPlace], now: float) -> None:

@@ -77,7 +77,7 @@ _TOKEN_ENDINGS = ("token", "auth", "session", "sessionid", "sid", "key", "creden
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAX_UNQUOTE_ROUNDS = 3
 _REFLECTING_METHODS = frozenset({"TRACE", "TRACK", "CONNECT"})
-"""Their answer may repeat the signed headers (RFC 9110 9.3.8), or opens a tunnel."""
+"""Methods whose answer may repeat the signed headers (RFC 9110 9.3.8), or open a tunnel."""
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 _WITHOUT_BODY = frozenset({204, 304})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -91,7 +91,7 @@ class UpstreamRules:
         secret: the key of the signature.
         public_paths: paths that need no session; `*` at the end stands for anything.
         contract_paths: surface and path of the endpoints that are answered here.
-        protobuf_paths: those that are handed on and whose responses are protobuf.
+        protobuf_paths: those that are forwarded and whose responses are protobuf.
     """
 
     secret: str
@@ -100,7 +100,7 @@ class UpstreamRules:
     protobuf_paths: Collection[tuple[str, str]]
 
     def takes(self, surface: str, method: str, path: str) -> bool:
-        """Return whether a request is handed on: below /v1, and not one that the contract has.
+        """Return whether a request is forwarded: it is below /v1 and not in the contract.
 
         Nor a path that another server could take for one of the contract's.
         """
@@ -184,7 +184,7 @@ class CallerSigner:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCallers:
-    """Recognizes and limits the clients whose requests are handed on.
+    """Recognizes and limits the clients whose requests are forwarded.
 
     Attributes:
         authenticate: returns the caller, or raises MissingToken, NotSignedIn or Banned.
@@ -198,11 +198,11 @@ class UpstreamCallers:
 
 
 class Upstream:
-    """Hands requests on, and answers back.
+    """Forwards requests, and returns the answers.
 
     Args:
         client: connects to the message server.
-        rules: what is handed on.
+        rules: what is forwarded.
         callers: callers whose requests may be forwarded.
     """
 
@@ -225,7 +225,7 @@ class Upstream:
         send: Send,
         extra_headers: Headers,
     ) -> None:
-        """Hand a request on and send the answer.
+        """Forward a request and send the answer.
 
         Raises:
             MissingToken, NotSignedIn, Banned: there is no session.
@@ -259,7 +259,7 @@ class Upstream:
         except (UpstreamError, TimeoutError) as error:
             # Not the error's text: it may quote what the message server sent.
             _log.warning("request=%d not answered: %s", context.request_id, type(error).__name__)
-            if not relay.is_started:  # else the client sees that the answer was cut
+            if not relay.is_started:  # otherwise the client sees that the answer was cut
                 raise _failure(error) from error
 
     async def _authenticate(self, context: RequestContext, path: str) -> Caller | None:
@@ -314,7 +314,7 @@ def _failure(error: Exception) -> AppError:
 
 
 def _named_in_connection(headers: Headers) -> set[bytes]:
-    """Return the headers that Connection names, which are for the next hop alone."""
+    """Return the headers that Connection names, which are only for the next hop."""
     values = (value for name, value in headers if name == b"connection")
     return {word.strip(b" \t").lower() for value in values for word in value.split(b",")}
 
@@ -323,7 +323,7 @@ def _without_token(query: bytes, token: str) -> bytes:
     """Return a query without parameters that could hold a token, `;` read as `&` too.
 
     Args:
-        query: as it came.
+        query: as received.
         token: of the caller, under any name; "" for none.
     """
     return b"&".join(
@@ -355,7 +355,7 @@ def _unquote(text: str) -> str:
 
 
 class _Relay:
-    """One request that is handed on, and its answer that is handed back."""
+    """One forwarded request, and its answer."""
 
     def __init__(
         self, client: UpstreamClient, scope: Scope, receive: Receive, send: Send, target: bytes
@@ -370,7 +370,7 @@ class _Relay:
         self.is_started = False
 
     async def run(self, headers: Headers, extra_headers: Headers) -> None:
-        """Hand the request on, and its answer back.
+        """Forward the request, and return its answer.
 
         Raises:
             BodyTooLarge, ClientDisconnected: the request is not complete.
@@ -423,7 +423,7 @@ class _Relay:
     async def _exchange(
         self, request: UpstreamRequest, headers: Headers, body: bytes | None, extra_headers: Headers
     ) -> None:
-        """Send the request, and hand the answer back while the body is still on its way."""
+        """Send the request, and return the answer while the body is still being sent."""
         try:
             async with asyncio.timeout(self._limits.timeout_seconds):
                 await request.send_head(self._scope["method"].encode(), self.target, headers)
@@ -433,7 +433,7 @@ class _Relay:
                     if body is not None:
                         await request.end_body()
         except TimeoutError as error:
-            raise UpstreamTimeoutError("it takes no request") from error
+            raise UpstreamTimeoutError("it does not read the request") from error
         answer = asyncio.create_task(self._hand_back(request, extra_headers))
         feed = asyncio.create_task(self._feed(request, is_sent=body is not None))
         try:
@@ -447,7 +447,7 @@ class _Relay:
             await asyncio.gather(answer, feed, return_exceptions=True)
 
     async def _feed(self, request: UpstreamRequest, *, is_sent: bool) -> None:
-        """Hand the rest of the body on, then wait until the client disconnects.
+        """Forward the rest of the body, then wait until the client disconnects.
 
         Raises:
             BodyTooLarge, ClientDisconnected
@@ -494,7 +494,7 @@ class _Relay:
                 )
                 await self._stream_answer(request, self._timer)
         except TimeoutError as error:
-            raise UpstreamTimeoutError("it is silent") from error
+            raise UpstreamTimeoutError("it does not answer") from error
 
     async def _stream_answer(self, request: UpstreamRequest, timer: asyncio.Timeout) -> None:
         size, loop = 0, asyncio.get_running_loop()
@@ -526,14 +526,14 @@ class _Relay:
 
 
 def _target(scope: Scope, token: str) -> bytes:
-    """Return path and query as they came, without a token."""
+    """Return path and query as received, without a token."""
     query = _without_token(scope.get("query_string", b""), token)
     target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
     return quote(target, safe=_VISIBLE).encode()
 
 
 def _answer_headers(status: int, headers: Headers) -> Headers:
-    """Return what the message server says, without what concerns its connection or is ours."""
+    """Return the message server's headers, except those of its connection and ours."""
     named = _named_in_connection(headers)
     left_out = _ANSWER_HEADERS_LEFT_OUT | named
     if status in _WITHOUT_BODY:

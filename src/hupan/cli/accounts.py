@@ -14,8 +14,8 @@ from hupan.cli.output import Column
 from hupan.cli.recovery import contact_commands, deletion_commands, recovery_commands
 from hupan.cli.run import (
     ACCOUNT_COLUMNS,
+    AccountArgument,
     AdminCommand,
-    WhoArgument,
     admin_command,
     admin_list_command,
 )
@@ -100,9 +100,9 @@ privacy_commands = typer.Typer(rich_markup_mode=None)
     short_help=say("查看账号", "Show an account"),
 )
 @admin_command
-def show(command: AdminCommand, *, who: WhoArgument) -> None:
+def show(command: AdminCommand, *, account: AccountArgument) -> None:
     """Print one account."""
-    command.print_account(command.run(lambda services: services.accounts.show(who)))
+    command.print_account(command.run(lambda services: services.accounts.show(account)))
 
 
 @app.command(
@@ -257,7 +257,7 @@ def _read_password() -> str:
 def ban(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     reason: Annotated[str, typer.Option(help=say("原因。", "Reason."), show_default=False)],
     days: DaysOption = None,
     until: UntilOption = None,
@@ -265,9 +265,9 @@ def ban(
     """Ban an account and print it."""
     _at_most_one(days is not None, until is not None)
     row = command.run(
-        lambda services: services.accounts.ban(who, reason, days, until),
+        lambda services: services.accounts.ban(account, reason, days, until),
         event="operator-ban",
-        subject=who,
+        subject=account,
         details={"why": reason, "days": days, "until": until},
     )
     command.print_account(row)
@@ -282,12 +282,12 @@ def ban(
     short_help=say("解除封禁", "Lift a ban"),
 )
 @admin_command
-def unban(command: AdminCommand, *, who: WhoArgument) -> None:
+def unban(command: AdminCommand, *, account: AccountArgument) -> None:
     """Lift a ban and print the account."""
     row = command.run(
-        lambda services: services.accounts.unban(who),
+        lambda services: services.accounts.unban(account),
         event="operator-unban",
-        subject=who,
+        subject=account,
     )
     command.print_account(row)
 
@@ -304,7 +304,7 @@ def unban(command: AdminCommand, *, who: WhoArgument) -> None:
 def vip(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     days: DaysOption = None,
     until: UntilOption = None,
     end: Annotated[bool, typer.Option("--end", help=say("立即结束。", "End it now."))] = False,
@@ -313,9 +313,9 @@ def vip(
     if not _at_most_one(days is not None, until is not None, end):
         raise typer.BadParameter("--days | --until | --end")
     row = command.run(
-        lambda services: services.accounts.set_vip(who, days, until),
+        lambda services: services.accounts.set_vip(account, days, until),
         event="operator-vip",
-        subject=who,
+        subject=account,
         details={"days": days, "until": "now" if end else until},
     )
     command.print_account(row)
@@ -333,7 +333,7 @@ def vip(
 def medal(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     name: Annotated[
         str, typer.Argument(help=say("勋章名称。", "Name of the medal."), show_default=False)
     ],
@@ -341,9 +341,9 @@ def medal(
 ) -> None:
     """Grant or remove a medal and print the account."""
     row = command.run(
-        lambda services: services.accounts.set_medal(who, name, take=take),
+        lambda services: services.accounts.set_medal(account, name, take=take),
         event="operator-medal",
-        subject=who,
+        subject=account,
         details={"medal": name, "do": "take" if take else "give"},
     )
     command.print_account(row)
@@ -373,7 +373,7 @@ def _at_most_one(*given: bool) -> bool:
 def privacy(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     birthday: ChoiceOption = None,
     address: ChoiceOption = None,
     last_active: ChoiceOption = None,
@@ -391,9 +391,9 @@ def privacy(
     choices = {part: choice for part, choice in given.items() if choice is not None}
     event = "operator-privacy" if choices else ""
     row = command.run(
-        lambda services: services.accounts.set_visibility(who, choices),
+        lambda services: services.accounts.set_visibility(account, choices),
         event=event,
-        subject=who,
+        subject=account,
         details={part.replace("_", ""): choice for part, choice in choices.items()},
     )
     command.print_row(row, _PRIVACY_COLUMNS)

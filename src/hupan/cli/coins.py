@@ -11,8 +11,8 @@ from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column
 from hupan.cli.run import (
+    AccountArgument,
     AdminCommand,
-    WhoArgument,
     admin_command,
     admin_list_command,
     current_operator_name,
@@ -45,7 +45,7 @@ account_commands = typer.Typer(rich_markup_mode=None)
 def coins(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     give: Annotated[
         str | None,
         typer.Option(metavar="COINS", help=say("发放。", "Give coins."), show_default=False),
@@ -73,16 +73,18 @@ def coins(
 
     async def change_or_list(services: AdminServices) -> AdminRow | list[AdminRow]:
         if give is None and take is None:
-            return await services.coins.list_newest(who, limit)
+            return await services.coins.list_newest(account, limit)
         change_key = key or str(uuid.uuid4())
         actor = f"operator:{current_operator_name()}"
         if give is not None:
-            return await services.coins.give(who, parse_amount(give), reason, change_key, actor)
-        return await services.coins.take(who, parse_amount(take or ""), reason, change_key, actor)
+            return await services.coins.give(account, parse_amount(give), reason, change_key, actor)
+        return await services.coins.take(
+            account, parse_amount(take or ""), reason, change_key, actor
+        )
 
     event = "" if give is None and take is None else "operator-coins"
     details = {"give": give, "take": take, "why": reason, "key": key}
-    result = command.run(change_or_list, event=event, subject=who, details=details)
+    result = command.run(change_or_list, event=event, subject=account, details=details)
     if isinstance(result, list):
         command.print_rows(result, _ENTRY_COLUMNS)
     else:
@@ -139,7 +141,7 @@ def _coins() -> None:
 def check(
     command: AdminCommand,
     *,
-    who: Annotated[
+    account: Annotated[
         str | None,
         typer.Argument(
             help=say("编号、手机号或邮箱。", "Id, phone number or e-mail address."),
@@ -152,7 +154,7 @@ def check(
     Raises:
         typer.Exit: with 1, when there are any.
     """
-    rows = command.run(lambda services: services.coins.find_faults(who))
+    rows = command.run(lambda services: services.coins.find_faults(account))
     if command.as_json:
         command.print_rows(rows, _FAULT_COLUMNS)
     elif rows:

@@ -106,7 +106,7 @@ def show(
 
 
 def _is_match(name: str, pattern: str) -> bool:
-    """Return whether a name contains the pattern, or matches it where it has wildcards."""
+    """Return whether a name contains the pattern, or matches it if it has wildcards."""
     pattern = pattern.lower()
     return fnmatchcase(name, pattern if set(pattern) & set("*?[") else f"*{pattern}*")
 

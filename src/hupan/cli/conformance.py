@@ -1,4 +1,4 @@
-"""`hupan conformance`: holds a server to the wire rules from outside."""
+"""`hupan conformance`: checks a server against the wire rules from outside."""
 
 import time
 from collections.abc import Sequence

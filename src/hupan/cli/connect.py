@@ -1,4 +1,4 @@
-"""`hupan connect`: leads the names that clients have built in to a sandbox on this machine."""
+"""`hupan connect`: points the host names built into clients to a sandbox on this machine."""
 
 import os
 import sys

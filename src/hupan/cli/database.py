@@ -80,7 +80,7 @@ class _StoreCommand:
         ).settings
         aim = {"aim": masked_database(settings)}
         action = OperatorAction(event, "", aim, _audit_folder(settings))
-        # Without a store the work says that it is missing; nothing is done that could be recorded.
+        # Without a store, the operation reports that, and there is nothing to record.
         is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
         return run_operation(
             settings, lambda: work(settings), action if is_recorded else None, describe_result
@@ -153,13 +153,13 @@ def migrate_store(command: _StoreCommand) -> None:
     "create",
     help=say(
         "新建空数据库；密钥已存在而数据库不存在时，须用此命令确认。",
-        "Create an empty database. Needed where a key exists but its database does not.",
+        "Create an empty database. Needed if a key exists but its database does not.",
     ),
     short_help=say("新建空数据库", "Create an empty database"),
 )
 @_store_command
 def create_store(command: _StoreCommand) -> None:
-    """Create an empty store, also where a key exists already."""
+    """Create an empty store, even if a key exists already."""
     command.run(create_database, "operator-database-create")
     typer.echo(say("已新建空数据库", "an empty database was created"))
 

@@ -1,4 +1,4 @@
-"""`hupan doctor`: says why clients do not get along with a server, and what helps."""
+"""`hupan doctor`: reports why clients do not work with a server, and what to do."""
 
 import platform
 import time
@@ -117,7 +117,7 @@ def _print_finding(finding: Finding) -> None:
 
 
 def _print_report(findings: Sequence[Finding]) -> None:
-    """Print versions and results alone: details may name hosts and files."""
+    """Print only versions and results: details may name hosts and files."""
     system = f"{platform.system()} {platform.machine()}"
     typer.echo(f"hupan {__version__} (Python {platform.python_version()}, {system})")
     for finding in findings:

@@ -1,7 +1,7 @@
 """Help and usage errors in the language of the terminal, wrapped by cells.
 
-typer says its own words in English only. What it says around our texts is translated here; what
-it may say elsewhere (a message of a rare type of parameter) stays English, on a separate line.
+typer's own texts are in English only. Those around our texts are translated here; others, such as a
+message about a rare type of parameter, stay English, on a separate line.
 """
 
 import re
@@ -98,7 +98,7 @@ def _translate_error(message: str) -> str:
 
 
 class RootGroup(TyperGroup):
-    """The whole command line; says usage errors in the language of the terminal."""
+    """The whole command line; prints usage errors in the language of the terminal."""
 
     def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 # as the framework has it
         """Run the command line and exit."""

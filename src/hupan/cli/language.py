@@ -23,7 +23,7 @@ _CHINESE_ENCODINGS = ("utf", "gb", "cp936", "hz", "iso2022_cn")
 
 
 def choose_english(arguments: Sequence[str], environ: Mapping[str, str], encoding: str) -> bool:
-    """Return whether the terminal speaks English.
+    """Return whether the language of the terminal is English.
 
     Args:
         arguments: the command line after the program's name.
@@ -74,7 +74,7 @@ def move_option_first(arguments: Sequence[str]) -> list[str]:
 ENGLISH: Final = choose_english(
     sys.argv[1:], os.environ, getattr(sys.stdout, "encoding", None) or ""
 )
-"""Whether this process speaks English on the terminal."""
+"""Whether this process prints English on the terminal."""
 
 
 def say(zh: str, en: str) -> str:

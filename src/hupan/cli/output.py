@@ -34,7 +34,7 @@ class Column(NamedTuple):
 def print_table(
     columns: Mapping[str, Column], rows: Iterable[Mapping[str, object]], *, wide: bool = False
 ) -> None:
-    """Print rows as a table no wider than the terminal, or as a list of fields where none fits.
+    """Print rows as a table no wider than the terminal, or as a list of fields if none fits.
 
     Args:
         columns: the columns by the names of their values.
@@ -63,7 +63,7 @@ def print_fields(fields: Sequence[tuple[str, object]]) -> None:
 def print_faults(faults: Iterable[str]) -> None:
     """Print a line for each fault on standard error."""
     for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 数据有误：{fault}", f"⚠ not sound: {fault}"), err=True)
+        typer.echo(say(f"⚠ 数据有误：{fault}", f"⚠ fault: {fault}"), err=True)
 
 
 def print_json(value: object) -> None:
@@ -76,7 +76,7 @@ def _terminal_width() -> int:
 
 
 def _fit_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int] | None:
-    """Return the width of each column; None where the terminal is too narrow for a table."""
+    """Return the width of each column; None if the terminal is too narrow for a table."""
     widths = [max(map(cell_width, values)) for values in zip(*rows, strict=True)]
     fixed = sum(w for w, column in zip(widths, columns, strict=True) if not column.wraps)
     room = _terminal_width() - fixed - len(_GAP) * (len(columns) - 1)

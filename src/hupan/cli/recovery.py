@@ -9,8 +9,8 @@ from hupan.cli.language import say
 from hupan.cli.output import Column
 from hupan.cli.run import (
     ACCOUNT_COLUMNS,
+    AccountArgument,
     AdminCommand,
-    WhoArgument,
     admin_command,
     admin_list_command,
 )
@@ -59,9 +59,9 @@ RemoveOption: TypeAlias = Annotated[
 contact_commands = typer.Typer(rich_markup_mode=None)
 """The commands of `hupan account` about changes of contacts."""
 recovery_commands = typer.Typer(rich_markup_mode=None)
-"""Those about contacts, passwords and sessions."""
+"""The commands for contacts, passwords and sessions."""
 deletion_commands = typer.Typer(rich_markup_mode=None)
-"""Those about deletion."""
+"""The commands for deletion."""
 
 
 @contact_commands.command(
@@ -74,9 +74,9 @@ deletion_commands = typer.Typer(rich_markup_mode=None)
     short_help=say("查看换绑记录", "List contact changes"),
 )
 @admin_list_command
-def contacts(command: AdminCommand, *, who: WhoArgument) -> None:
+def contacts(command: AdminCommand, *, account: AccountArgument) -> None:
     """Print the changes of an account."""
-    rows = command.run(lambda services: services.recovery.list_contact_changes(who))
+    rows = command.run(lambda services: services.recovery.list_contact_changes(account))
     command.print_rows(rows, _CONTACT_COLUMNS)
 
 
@@ -93,7 +93,7 @@ def contacts(command: AdminCommand, *, who: WhoArgument) -> None:
 def undo(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     number: Annotated[
         int,
         typer.Argument(
@@ -106,9 +106,9 @@ def undo(
 ) -> None:
     """Undo a change and print the account."""
     row = command.run(
-        lambda services: services.recovery.undo_contact_change(who, number),
+        lambda services: services.recovery.undo_contact_change(account, number),
         event="operator-undo",
-        subject=who,
+        subject=account,
         details={"change": number},
     )
     command.print_account(row)
@@ -127,7 +127,7 @@ def undo(
 def set_phone(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     number: Annotated[
         str | None, typer.Argument(help=say("新手机号。", "New phone number."), show_default=False)
     ] = None,
@@ -135,7 +135,7 @@ def set_phone(
 ) -> None:
     """Bind a number and print the account."""
     _check_new_or_remove(number, remove=remove)
-    row = _set_contact(command, who, "sms", number)
+    row = _set_contact(command, account, "sms", number)
     command.print_account(row)
 
 
@@ -152,7 +152,7 @@ def set_phone(
 def set_email(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     address: Annotated[
         str | None, typer.Argument(help=say("新邮箱。", "New e-mail address."), show_default=False)
     ] = None,
@@ -160,15 +160,17 @@ def set_email(
 ) -> None:
     """Bind an address and print the account."""
     _check_new_or_remove(address, remove=remove)
-    row = _set_contact(command, who, "email", address)
+    row = _set_contact(command, account, "email", address)
     command.print_account(row)
 
 
-def _set_contact(command: AdminCommand, who: str, channel: Channel, new: str | None) -> AdminRow:
+def _set_contact(
+    command: AdminCommand, account: str, channel: Channel, new: str | None
+) -> AdminRow:
     return command.run(
-        lambda services: services.recovery.set_contact(who, channel, new),
+        lambda services: services.recovery.set_contact(account, channel, new),
         event="operator-set-phone" if channel == "sms" else "operator-set-email",
-        subject=who,
+        subject=account,
         details={"to": new, "do": "remove" if new is None else ""},
     )
 
@@ -193,7 +195,7 @@ def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:
 def password(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     remove: Annotated[
         bool,
         typer.Option(
@@ -207,9 +209,9 @@ def password(
 ) -> None:
     """Send a code for a new password and print what was done."""
     row = command.run(
-        lambda services: services.recovery.start_password_reset(who, remove=remove),
+        lambda services: services.recovery.start_password_reset(account, remove=remove),
         event="operator-password",
-        subject=who,
+        subject=account,
         details={"do": "remove" if remove else ""},
     )
     command.print_row(row, _RESET_COLUMNS)
@@ -225,9 +227,9 @@ def password(
     short_help=say("列出登录中的设备", "List signed-in devices"),
 )
 @admin_list_command
-def sessions(command: AdminCommand, *, who: WhoArgument) -> None:
+def sessions(command: AdminCommand, *, account: AccountArgument) -> None:
     """Print the sessions of an account."""
-    rows = command.run(lambda services: services.recovery.list_sessions(who))
+    rows = command.run(lambda services: services.recovery.list_sessions(account))
     command.print_rows(rows, _SESSION_COLUMNS)
 
 
@@ -243,7 +245,7 @@ def sessions(command: AdminCommand, *, who: WhoArgument) -> None:
 def sign_out(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     number: Annotated[
         int | None,
         typer.Option(
@@ -256,9 +258,9 @@ def sign_out(
 ) -> None:
     """End sessions and print how many."""
     row = command.run(
-        lambda services: services.recovery.sign_out(who, number),
+        lambda services: services.recovery.sign_out(account, number),
         event="operator-sign-out",
-        subject=who,
+        subject=account,
         details={"number": number},
     )
     command.print_row(row, _SIGNED_OUT_COLUMNS)
@@ -277,7 +279,7 @@ def sign_out(
 def delete(
     command: AdminCommand,
     *,
-    who: WhoArgument,
+    account: AccountArgument,
     yes: Annotated[bool, typer.Option("--yes", help=say("不再询问。", "Do not ask."))] = False,
 ) -> None:
     """Delete an account and print when it is erased."""
@@ -291,9 +293,9 @@ def delete(
             err=True,
         )
     row = command.run(
-        lambda services: services.accounts.delete(who),
+        lambda services: services.accounts.delete(account),
         event="operator-delete",
-        subject=who,
+        subject=account,
     )
     command.print_row(row, _DELETION_COLUMNS)
 
@@ -308,11 +310,11 @@ def delete(
     short_help=say("恢复账号", "Restore an account"),
 )
 @admin_command
-def restore(command: AdminCommand, *, who: WhoArgument) -> None:
+def restore(command: AdminCommand, *, account: AccountArgument) -> None:
     """Restore an account and print it."""
     row = command.run(
-        lambda services: services.accounts.restore(who),
+        lambda services: services.accounts.restore(account),
         event="operator-restore",
-        subject=who,
+        subject=account,
     )
     command.print_account(row)

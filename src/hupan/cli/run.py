@@ -58,7 +58,7 @@ def current_operator_name() -> str:
 
 
 def current_operator() -> Operator:
-    """Return the operator, with the user that sudo names (which is no proof)."""
+    """Return the operator, with the user that sudo names (which is not proof)."""
     claimed = os.environ.get("SUDO_USER", "")
     return Operator(current_operator_name(), claimed if _is_valid_name(claimed) else "")
 
@@ -101,7 +101,7 @@ JsonOption: TypeAlias = Annotated[
 WideOption: TypeAlias = Annotated[
     bool, typer.Option("--wide", help=say("显示所有列。", "Show all columns."))
 ]
-WhoArgument: TypeAlias = Annotated[
+AccountArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         help=say("编号、手机号或邮箱。", "Id, phone number or e-mail address."), show_default=False
@@ -337,19 +337,19 @@ _EMPTY_CELL = "—"
 
 
 def format_yes_no(*, value: bool) -> str:
-    """Return a flag as people read it."""
+    """Return a flag as text for display."""
     return say("是", "yes") if value else say("否", "no")
 
 
 def _format_row(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """Return the values as people read them: times in the server's zone, a dash for none."""
+    """Return the values as text for display: times in the server's zone, a dash for none."""
     return {key: _format_cell(key, value, zone) for key, value in row.items()} | _format_status(
         row, zone
     )
 
 
 def _format_status(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """Return VIP and ban in words, where the row is an account."""
+    """Return VIP and ban in words, if the row is an account."""
     if "banned" not in row:
         return {}
     vip = _format_cell("vipUntil", row["vipUntil"], zone)

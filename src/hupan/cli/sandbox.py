@@ -33,7 +33,7 @@ _MAX_FOLDERS_CHECKED = 1000
 
 @contextmanager
 def temporary_data_folder() -> Iterator[Path]:
-    """Create a folder for the time of the sandbox; remove those of killed sandboxes first."""
+    """Create a temporary folder for the sandbox; remove those of killed sandboxes first."""
     remove_abandoned_folders(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -253,7 +253,7 @@ def _check_host_name(name: str) -> None:
 
 
 def _warn_if_exposed(host: str) -> None:
-    """Warn of what an address other than loopback opens to the network."""
+    """Warn about what an address other than loopback exposes to the network."""
     if not is_loopback_host(host):
         typer.echo(
             say(

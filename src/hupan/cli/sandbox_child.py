@@ -1,7 +1,7 @@
 """Runs `hupan` until its standard input ends: `python -m hupan.cli.sandbox_child sandbox …`.
 
-The input is a pipe that `hupan sandbox run` holds. It ends with that, however that ends, so no
-sandbox is left behind.
+The input is a pipe that `hupan sandbox run` holds. The pipe closes when that command ends, however
+it ends, so no sandbox is left behind.
 """
 
 import os

@@ -60,7 +60,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run a sandbox and the command; exit as the command does."""
+    """Run a sandbox and the command; exit with the command's status."""
     authority = own_authority(folder)
     context = authority.server_context()
     with (
@@ -85,10 +85,10 @@ def _say_refused(name: str) -> None:
 def _sandbox(log: Path | None) -> Iterator[int]:
     """Run a sandbox on a port of the system's choice, and return the port.
 
-    Its log would stand between the lines of the command.
+    Its log would appear between the lines of the command.
 
     Raises:
-        typer.Exit: with 1, when it does not start; what it has said of that is printed.
+        typer.Exit: with 1, when it does not start; its output is printed.
     """
     with _open_log(log) as errors:
         process = _start_sandbox(errors)
@@ -108,7 +108,7 @@ def _sandbox(log: Path | None) -> Iterator[int]:
 
 @contextmanager
 def _open_log(log: Path | None) -> Iterator[int | IO[bytes]]:
-    """Open the file of the log; without one, what the sandbox says is read and dropped."""
+    """Open the file of the log; without one, the sandbox's output is read and dropped."""
     if log is None:
         yield subprocess.PIPE
         return
@@ -140,21 +140,21 @@ def _start_sandbox(errors: int | IO[bytes]) -> "subprocess.Popen[str]":
 
 
 def _read_port(process: "subprocess.Popen[str]") -> int:
-    said = deque[str](maxlen=_MAX_SHOWN_LINES)
-    reader = threading.Thread(target=_read_errors, args=(process, said), daemon=True)
+    last_lines = deque[str](maxlen=_MAX_SHOWN_LINES)
+    reader = threading.Thread(target=_read_errors, args=(process, last_lines), daemon=True)
     reader.start()
     first = process.stdout.readline() if process.stdout else ""
     if first:
         return int(json.loads(first)["port"])
     reader.join(_STOP_SECONDS)
-    typer.echo("".join(said), nl=False, err=True)
+    typer.echo("".join(last_lines), nl=False, err=True)
     typer.echo(say("沙盒没有启动", "the sandbox did not start"), err=True)
     raise typer.Exit(1)
 
 
-def _read_errors(process: "subprocess.Popen[str]", said: deque[str]) -> None:
+def _read_errors(process: "subprocess.Popen[str]", last_lines: deque[str]) -> None:
     """Keep the last lines: they matter if the sandbox does not start."""
-    said.extend(process.stderr or ())
+    last_lines.extend(process.stderr or ())
 
 
 def _drain(process: "subprocess.Popen[str]") -> None:

@@ -1,4 +1,4 @@
-"""What `hupan sandbox` says once it runs, to people and to programs, and where it cannot listen."""
+"""What `hupan sandbox` prints once it runs, for people and programs, or when it cannot listen."""
 
 import errno
 import json
@@ -81,7 +81,7 @@ def print_json_line(values: Mapping[str, object]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """How a sandbox says that it runs.
+    """How a sandbox reports that it runs.
 
     Attributes:
         as_json: whether it prints JSON instead of words.
@@ -132,7 +132,7 @@ def ready_file(path: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError, ValueError, AttributeError):  # another file may stand there by now
+        with suppress(OSError, ValueError, AttributeError):  # another file may be there by now
             if json.loads(path.read_text("utf-8")).get("pid") == os.getpid():
                 path.unlink()
 
@@ -192,7 +192,7 @@ _PROC = Path("/proc")
 
 
 def find_listener(port: int) -> tuple[int, str] | None:
-    """Return number and name of a process that listens on a port, where the system shows it."""
+    """Return number and name of a process that listens on a port, if the system shows it."""
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None

@@ -18,7 +18,7 @@ from hupan.library_errors import localize_reason
 
 
 def own_authority(folder: Path | None) -> Authority:
-    """Return the authority of the user, also where root runs this for them."""
+    """Return the authority of the user, even if root runs this for them."""
     user = find_user(os.environ)
     with user.rights():
         return prepare_authority(folder or default_folder(user, os.environ))
@@ -28,8 +28,8 @@ def open_tls_listener(host: str, port: int) -> socket.socket:
     """Listen for TLS on loopback.
 
     Raises:
-        typer.BadParameter: the address is not of this machine alone.
-        typer.Exit: with 1, when the port cannot be had; says why and what helps.
+        typer.BadParameter: the address is not a loopback address.
+        typer.Exit: with 1, when the port is not available; prints why, and what to do.
     """
     if not is_loopback_address(host):
         raise typer.BadParameter(

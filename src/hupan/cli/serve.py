@@ -79,7 +79,7 @@ def _picture_notes(settings: Settings) -> list[str]:
 
 
 def describe_code_delivery(settings: Settings) -> str:
-    """Return how codes reach users, with a warning where they do not."""
+    """Return how codes reach users, with a warning if they do not."""
     console = say(
         "终端（⚠ 仅打印在此处，不会发给用户）", "console (⚠ printed here, not sent to users)"
     )

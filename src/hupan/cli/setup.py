@@ -286,7 +286,7 @@ def _report_file(path: Path, data_dir: Path) -> None:
 
 
 def _send_test(settings: Settings, channel: Channel, asked: str | None, *, is_asking: bool) -> bool:
-    """Send a test message where the sender is real and a target is given."""
+    """Send a test message if the sender is real and a target is given."""
     if getattr(settings, _SENDER_NAMES[channel]) == "console":
         return True
     if asked is None and is_asking:

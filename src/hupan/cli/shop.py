@@ -120,7 +120,8 @@ def stock(
     *,
     name: NameArgument,
     add: Annotated[
-        int | None, _option("增加的件数，负数为减少。", "Pieces to add; negative ones are taken.")
+        int | None,
+        _option("增加的件数，负数为减少。", "Pieces to add; negative to remove."),
     ] = None,
     set_to: Annotated[int | None, _option("设定的件数。", "Set it to this.", "--set")] = None,
 ) -> None:

@@ -38,7 +38,7 @@ class InvalidSetting:
         name: the setting, or the unknown name.
         source: where the value came from.
         expected: completes the sentence "expected …".
-        masked_value: the value as it may be shown, "" where it may not or there is none.
+        masked_value: the value as it may be shown, "" if it may not or there is none.
     """
 
     name: str
@@ -469,7 +469,7 @@ def load_settings(
         config_path: the file; without it that of `HUPAN_CONFIG`, else `hupan.toml` if present.
 
     Raises:
-        SettingsError: values are invalid, even where a later source overrides them; it lists all.
+        SettingsError: values are invalid, even if a later source overrides them; it lists all.
     """
     return load_with_sources(options, environ, config_path).settings
 

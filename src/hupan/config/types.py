@@ -60,7 +60,7 @@ def may_contain_password(text: str) -> bool:
 
 
 def mask_password(text: str) -> str:
-    """Return the text, or a mask for all of it where some part may be a password.
+    """Return the text, or a mask for all of it if some part may be a password.
 
     Masking the password alone is unsafe: where a password with `/` or `@` ends is ambiguous.
     """
@@ -497,7 +497,7 @@ def _parse_url(schemes: Collection[str], raw: object) -> str:
         parts.scheme not in schemes
         or not parts.hostname
         or parts.username is not None
-        or parts.port == 0  # reading `port` raises ValueError where it is no number
+        or parts.port == 0  # reading `port` raises ValueError if it is not a number
         or any(character.isspace() for character in value)
     ):
         raise ValueError
@@ -659,7 +659,7 @@ class Setting:
         return f"{self.name}_file" if self.secret else None
 
     def masked_value(self, value: object) -> JsonValue:
-        """Return a value as JSON, masked where it is or contains a secret that was set."""
+        """Return a value as JSON, masked if it is or contains a secret that was set."""
         if self.secret and value != self.default:
             return SECRET_MASK
         if self.name == "database":

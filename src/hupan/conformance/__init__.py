@@ -1,1 +1,1 @@
-"""Holds a server to the wire rules, from outside, with bytes that no contract has made."""
+"""Checks a server against the wire rules from outside, with bytes not built by the contract."""

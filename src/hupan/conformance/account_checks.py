@@ -123,7 +123,13 @@ def _avatar(world: World, probe: Probe) -> None:
         probe.code(bad[:20], world.post("user/edit-avatar", pb.text(2, bad), account.token), 1100)
 
 
-@check("personal-data", "must", "wire.md 4 user/get-user-data", "个人资料有十一个键", "eleven keys")
+@check(
+    "personal-data",
+    "must",
+    "wire.md 4 user/get-user-data",
+    "个人资料有十一个键",
+    "personal data has eleven keys",
+)
 def _personal_data(world: World, probe: Probe) -> None:
     account = world.sign_up()
     fresh = world.post("user/get-user-data", None, account.token).data.get("data")
@@ -152,7 +158,7 @@ def _personal_data(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 user/save-user-remarks",
     "备注只给本人看",
-    "remarks are the owner's",
+    "remarks are visible to their owner only",
 )
 def _remarks(world: World, probe: Probe) -> None:
     account, friend = world.alice, world.sign_up()
@@ -223,7 +229,11 @@ _COIN_TYPES: dict[str, type] = {
 
 
 @check(
-    "module-ignore", "must", "wire.md 4 user/module-ignore", "会员隐藏模块", "modules that VIP hide"
+    "module-ignore",
+    "must",
+    "wire.md 4 user/module-ignore",
+    "会员隐藏模块",
+    "modules that VIP can hide",
 )
 def _modules(world: World, probe: Probe) -> None:
     account = world.sandbox_account(vipDays=3)
@@ -275,7 +285,9 @@ def _adverts(world: World, probe: Probe) -> None:
     check_types(probe, "", data, types)
 
 
-@check("web-homepage", "must", "wire.md 4 web user/homepage", "网页主页", "the homepage on the web")
+@check(
+    "web-homepage", "must", "wire.md 4 web user/homepage", "网页主页", "the homepage in the web API"
+)
 def _homepage(world: World, probe: Probe) -> None:
     user = _web(world, f"user/homepage?userId={world.alice.id}").data.get("user")
     types = {"userId": str, "nickname": str, "avatarUrl": str, "registerTime": int}
@@ -288,7 +300,7 @@ def _homepage(world: World, probe: Probe) -> None:
     probe.same("unknown: empty", (_get(found, "nickname"), _get(found, "registerTime")), ("", 0))
 
 
-@check("web-info", "must", "wire.md 4 web user/info", "网页本人信息", "own info on the web")
+@check("web-info", "must", "wire.md 4 web user/info", "网页本人信息", "own info in the web API")
 def _web_info(world: World, probe: Probe) -> None:
     user = _web(world, "user/info", world.alice.token).data.get("user")
     types = {"userId": str, "nickname": str, "phone": str, "avatarId": str, "avatarUrl": str}

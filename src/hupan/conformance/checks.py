@@ -18,7 +18,7 @@ RULES_PAGE: Final = "docs/wire-rules.md"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is not as the rule says.
+    """One deviation from the rule.
 
     Attributes:
         key: its name, the same in every run.
@@ -51,7 +51,7 @@ class Probe:
             self._add(key, f"code {expected}", f"code {answer.code} {answer.msg}")
 
     def refused(self, key: str, answer: Answer) -> None:
-        """Report an answer that is no refusal with its own code."""
+        """Report an answer that is not a refusal with its own code."""
         if answer.code <= 1:
             self._add(key, "a positive code above 1", f"code {answer.code} {answer.msg}")
 
@@ -69,7 +69,7 @@ Body: TypeAlias = Callable[[World, Probe], None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule, and how a server is held to it."""
+    """One rule, and its check."""
 
     id: str
     level: Level
@@ -96,7 +96,7 @@ _NO_REASON: Final = LocalizedText("", "")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a check went.
+    """The result of a check.
 
     Attributes:
         reason: why it was skipped.
@@ -123,11 +123,11 @@ def _run_check(world: World, one: Check) -> Outcome:
         reason = LocalizedText(printable(error.localized.zh), printable(error.localized.en))
     except (Malformed, Unreachable, TimeoutError) as error:
         probe.that(
-            "form", holds=False, expected="an answer in the form of the rule", got=str(error)
+            "form", holds=False, expected="a response in the form of the rule", got=str(error)
         )
     except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
         seen = f"{type(error).__name__}: {error}"
-        probe.that("form", holds=False, expected="an answer in the form of the rule", got=seen)
+        probe.that("form", holds=False, expected="a response in the form of the rule", got=seen)
     seconds = time.monotonic() - start
     if probe.problems:
         return Outcome(one, "failed", seconds, tuple(probe.problems))

@@ -50,7 +50,7 @@ class Message:
         """Return an integer, 0 if it is absent."""
         value = self._last(field, VARINT, 0)
         if not isinstance(value, int):
-            raise Malformed(f"field {field} is no number")
+            raise Malformed(f"field {field} is not a number")
         return value - (1 << 64) if value >> 63 else value
 
     def double(self, field: int) -> float:
@@ -62,7 +62,7 @@ class Message:
         try:
             return self.data(field).decode()
         except UnicodeDecodeError as error:
-            raise Malformed(f"field {field} is no UTF-8") from error
+            raise Malformed(f"field {field} is not UTF-8") from error
 
     def message(self, field: int) -> "Message":
         """Return a message, an empty one if it is absent."""

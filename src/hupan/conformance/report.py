@@ -13,7 +13,7 @@ _MAX_BASELINE_BYTES = 4 << 20
 
 
 class BadBaseline(LocalizedError):
-    """The file is no report of an earlier run; the text says why."""
+    """The file is not a report of an earlier run; the text says why."""
 
 
 def problem_keys(outcome: Outcome) -> set[str]:
@@ -89,7 +89,7 @@ def read_baseline(content: bytes) -> dict[str, set[str]]:
     """Return what was wrong in an earlier run, by check.
 
     Raises:
-        BadBaseline: it is no report of this kind.
+        BadBaseline: it is not a report of this kind.
     """
     if len(content) > _MAX_BASELINE_BYTES:
         raise BadBaseline("基线文件过大", "the baseline is too large")
@@ -104,7 +104,7 @@ def read_baseline(content: bytes) -> dict[str, set[str]]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadBaseline(
             "基线文件不是 hupan conformance --json 的输出",
-            "the baseline is no output of hupan conformance --json",
+            "the baseline is not output of hupan conformance --json",
         ) from error
 
 

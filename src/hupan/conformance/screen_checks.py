@@ -68,7 +68,9 @@ def _small_lists(world: World, probe: Probe) -> None:
         probe.code(path, world.post(f"conversation/{path}", b"{}", token))
 
 
-@check("not-accounts", "must", "wire.md 8.2", "消息等接口为 404", "messages and the like are 404")
+@check(
+    "not-accounts", "must", "wire.md 8.2", "消息等接口为 404", "messages and the like return 404"
+)
 def _not_accounts(world: World, probe: Probe) -> None:
     for path in ("msg/send-message", "group/info", "community/x", "disk/x", "live/x"):
         reply = world.wire.send("POST", f"/v1/{path}", b"{}", {"token": world.alice.token})
@@ -91,7 +93,7 @@ def _server_settings(world: World, probe: Probe) -> None:
     probe.same("gray", world.call("GET", "misc/gray-status").data.get("status"), 0)
 
 
-@check("home-search", "must", "wire.md 8.3", "首页搜索的三组", "three groups of a search")
+@check("home-search", "must", "wire.md 8.3", "首页搜索的三组", "three groups of search results")
 def _home_search(world: World, probe: Probe) -> None:
     answer = world.post("search/home-search", {"word": world.alice.id}, world.alice.token)
     groups = answer.data.get("list")
@@ -119,7 +121,7 @@ def _shop(world: World, probe: Probe) -> None:
     probe.refused("unknown product", unknown)
 
 
-@check("web-pages", "must", "wire.md 8.3", "网页的群聊与机器人", "groups and bots on the web")
+@check("web-pages", "must", "wire.md 8.3", "网页的群聊与机器人", "groups and bots in the web API")
 def _web_pages(world: World, probe: Probe) -> None:
     for path, key, name in (
         ("group/group-info", "groupId", "group"),
@@ -153,8 +155,8 @@ def _pictures(world: World, probe: Probe) -> None:
     probe.same("both forms", hosts["hosts"][0]["up"]["domains"][0], domain)
     fields = {"token": token.encode(), "key": key.encode(), "file": _PICTURE}
     uploaded = world.wire.send("POST", "/", _form(fields), {"host": domain, **_FORM_TYPE})
-    told = json.loads(uploaded.body)
-    probe.same("upload", (told.get("key"), told.get("fsize")), (key, len(_PICTURE)))
+    answer = json.loads(uploaded.body)
+    probe.same("upload", (answer.get("key"), answer.get("fsize")), (key, len(_PICTURE)))
     refused = world.wire.send(
         "POST", "/", _form({**fields, "token": b"a:b:c"}), {"host": domain, **_FORM_TYPE}
     )
@@ -177,7 +179,9 @@ def _form(fields: Mapping[str, bytes]) -> bytes:
     return body + f"--{_BOUNDARY}--\r\n".encode()
 
 
-@check("heartbeat", "must", "wire.md 8.1", "登录前也响应心跳", "a heartbeat is answered at once")
+@check(
+    "heartbeat", "must", "wire.md 8.1", "登录前也响应心跳", "a heartbeat is answered before login"
+)
 def _heartbeat(world: World, probe: Probe) -> None:
     with _socket(world) as socket:
         _send(socket, "heartbeat", {}, "七")
@@ -219,7 +223,7 @@ def _send_draft(world: World, token: str, one: ClientConnection, other: ClientCo
         _send(one, "inputInfo", {"chatId": "7", "input": "你好", "deviceId": "d"}, "9")
         with suppress(TimeoutError):
             return _receive(world, other, _DRAFT_SECONDS)
-    raise pb.Malformed("no draft came")
+    raise pb.Malformed("no draft arrived")
 
 
 @check("socket-end", "must", "wire.md 8.1", "会话结束则断开", "an ended session closes its sockets")

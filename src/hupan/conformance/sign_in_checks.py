@@ -47,7 +47,13 @@ def _captcha_length(world: World, probe: Probe) -> None:
     probe.same("length", len(str(world.solved_captcha()["code"])), 4)
 
 
-@check("captcha-once", "must", "wire.md 4 user/captcha", "图形验证码只能用一次", "valid once")
+@check(
+    "captcha-once",
+    "must",
+    "wire.md 4 user/captcha",
+    "图形验证码只能用一次",
+    "a captcha is valid once",
+)
 def _captcha_once(world: World, probe: Probe) -> None:
     phone, solved = world.new_phone(), world.solved_captcha()
     path = "verification/get-verification-code"
@@ -55,7 +61,13 @@ def _captcha_once(world: World, probe: Probe) -> None:
     probe.refused("second", world.post(path, {"mobile": phone, **solved}))
 
 
-@check("captcha-wrong", "must", "wire.md 4 user/captcha", "答错即失效", "spent by a wrong answer")
+@check(
+    "captcha-wrong",
+    "must",
+    "wire.md 4 user/captcha",
+    "答错即失效",
+    "a wrong answer uses a captcha up",
+)
 def _captcha_wrong(world: World, probe: Probe) -> None:
     phone, solved = world.new_phone(), world.solved_captcha()
     path = "verification/get-verification-code"
@@ -69,7 +81,7 @@ def _captcha_wrong(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 get-verification-code",
     "须先答对图形验证码",
-    "no captcha, no code",
+    "a code requires a captcha",
 )
 def _captcha_needed(world: World, probe: Probe) -> None:
     body = {"mobile": "13800138000", "id": "no-such-captcha", "code": "2345"}
@@ -114,7 +126,13 @@ def _code_once(world: World, probe: Probe) -> None:
     probe.refused("second", world.login(phone, code))
 
 
-@check("code-wrong", "must", "wire.md 4 get-verification-code", "输错五次后失效", "five tries")
+@check(
+    "code-wrong",
+    "must",
+    "wire.md 4 get-verification-code",
+    "输错五次后失效",
+    "five wrong attempts revoke a code",
+)
 def _code_wrong(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     code = world.sms_code(phone)
@@ -128,7 +146,7 @@ def _code_wrong(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 get-verification-code",
     "只对该号码有效",
-    "for that number only",
+    "a code is valid for its number only",
 )
 def _code_number(world: World, probe: Probe) -> None:
     phone, other = world.new_phone(), world.new_phone()
@@ -138,7 +156,11 @@ def _code_number(world: World, probe: Probe) -> None:
 
 
 @check(
-    "optional-fields", "must", "wire.md 4 verification-login", "设备可以省略", "no device is needed"
+    "optional-fields",
+    "must",
+    "wire.md 4 verification-login",
+    "设备可以省略",
+    "the device is optional",
 )
 def _optional(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -179,7 +201,7 @@ def _clients(world: World, probe: Probe) -> None:
     "should",
     "wire.md 4 verification-login",
     "由 User-Agent 得出平台",
-    "platform by User-Agent",
+    "the platform from User-Agent",
 )
 def _platform(world: World, probe: Probe) -> None:
     phone = world.new_phone()
@@ -201,7 +223,13 @@ def _logout(world: World, probe: Probe) -> None:
     probe.code("other token", world.own_info(other), -101)
 
 
-@check("device-offline", "must", "wire.md 4 user/device-offline", "使一台设备下线", "ends a device")
+@check(
+    "device-offline",
+    "must",
+    "wire.md 4 user/device-offline",
+    "使一台设备下线",
+    "signing out one device",
+)
 def _device_offline(world: World, probe: Probe) -> None:
     phone = world.new_phone()
     token, other = world.sign_in(phone, deviceId="a"), world.sign_in(phone, deviceId="b")
@@ -210,7 +238,7 @@ def _device_offline(world: World, probe: Probe) -> None:
     probe.code("caller", world.own_info(token))
 
 
-@check("ids", "must", "wire.md 5", "编号为递增的十进制数", "ids are ascending decimals")
+@check("ids", "must", "wire.md 5", "编号为递增的十进制数", "ids are ascending decimal numbers")
 def _ids(world: World, probe: Probe) -> None:
     first, second = world.alice.id, world.sign_up().id
     for name, found in (("first", first), ("second", second)):
@@ -242,7 +270,7 @@ def _email_login(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 user/email-login",
     "出错时响应相同",
-    "one answer for all that is wrong",
+    "every failure gets the same response",
 )
 def _one_answer(world: World, probe: Probe) -> None:
     account, email = world.sign_up(), world.new_email()
@@ -264,7 +292,7 @@ def _one_answer(world: World, probe: Probe) -> None:
     "must",
     "wire.md 4 get-email-verification-code",
     "未知邮箱：响应相同且不发邮件",
-    "an unknown address: the same answer, no mail",
+    "an unknown address: the same response, no e-mail",
 )
 def _forget_unknown(world: World, probe: Probe) -> None:
     email = world.new_email()
@@ -273,7 +301,13 @@ def _forget_unknown(world: World, probe: Probe) -> None:
         probe.same("mails", len(world.outbox("email", email)), 0)
 
 
-@check("phone-bound", "must", "wire.md 4 user/bing-phone", "已绑定则拒绝", "a bound number stays")
+@check(
+    "phone-bound",
+    "must",
+    "wire.md 4 user/bing-phone",
+    "已绑定则拒绝",
+    "a number that is already bound is refused",
+)
 def _phone_bound(world: World, probe: Probe) -> None:
     account, phone = world.sign_up(), world.new_phone()
     proof = {"phone": phone, "captcha": world.sms_code(phone)}
@@ -283,7 +317,7 @@ def _phone_bound(world: World, probe: Probe) -> None:
     probe.same("own info", world.own_info(account.token).pb_data.text(6), phone)
 
 
-@check("cancel", "must", "wire.md 4 user/cancel-user", "注销账号", "an account is cancelled")
+@check("cancel", "must", "wire.md 4 user/cancel-user", "注销账号", "cancelling an account")
 def _cancel(world: World, probe: Probe) -> None:
     account = world.sign_up()
     body = {"phone": account.phone, "captcha": NO_CODE}
@@ -295,7 +329,7 @@ def _cancel(world: World, probe: Probe) -> None:
     probe.code("get-user", world.get_user(account.id), 4402)
 
 
-@check("any-token", "must", "wire.md 4 user/get-user", "任何非空令牌", "any token for get-user")
+@check("any-token", "must", "wire.md 4 user/get-user", "任何非空令牌", "get-user accepts any token")
 def _any_token(world: World, probe: Probe) -> None:
     for token in ("x", "0", "not a token"):
         answer = world.post("user/get-user", pb.text(2, world.alice.id), token)

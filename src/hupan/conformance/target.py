@@ -93,7 +93,7 @@ def parse_target(url: str) -> Target:
 
 
 def printable(text: str) -> str:
-    """Return what a server said as a terminal may show it: control characters are escaped."""
+    """Return a server's text in a form for the terminal: control characters are escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -114,7 +114,7 @@ def refuse_public_name(host: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came."""
+    """A response as received."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -127,7 +127,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Wire:
-    """Sends requests as they stand, each over its own connection.
+    """Sends requests unchanged, each over its own connection.
 
     Attributes:
         ca_file: certificates to trust besides the system's.
@@ -156,7 +156,7 @@ class Wire:
     def send_raw(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
-        """Send a request to a path as it stands, outside the prefix too."""
+        """Send a request to an unchanged path, outside the prefix too."""
         seconds = self.seconds_left()
         connection, ends_at = self._connect(seconds), time.monotonic() + seconds
         cut: threading.Timer | None = None
@@ -166,7 +166,7 @@ class Wire:
             given["content-length"] = str(len(body or b""))
         try:
             connection.connect()
-            cut = threading.Timer(seconds, _cut, [connection.sock])  # for one that only drips
+            cut = threading.Timer(seconds, _cut, [connection.sock])  # for one that only trickles
             cut.start()
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -175,7 +175,7 @@ class Wire:
             response = connection.getresponse()
             content = response.read(MAX_ANSWER_BYTES)
             if time.monotonic() >= ends_at:
-                raise TimeoutError("the answer did not end in time")
+                raise TimeoutError("the response was not complete in time")
             return Reply(response.status, tuple(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
             reason = localize_reason(error)
@@ -216,12 +216,12 @@ class Wire:
 
 
 def reach(wire: Wire) -> None:
-    """Send a first request, unless its way leads to the public service.
+    """Send a first request, unless it would reach the public service.
 
-    A name may be another one for a server there, and a server may send its callers there.
+    A name may be an alias of a server there, and a server may redirect its callers there.
 
     Raises:
-        BadTarget: it leads there.
+        BadTarget: it would.
         Unreachable: no response, or one that is not HTTP.
     """
     target = wire.target

@@ -47,19 +47,25 @@ SESSION_ENDPOINTS = (
 )
 
 
-@check("unknown-path", "must", "wire.md 1.1", "未知路径为 404", "an unknown path is 404")
+@check("unknown-path", "must", "wire.md 1.1", "未知路径为 404", "an unknown path returns 404")
 def _unknown_path(world: World, probe: Probe) -> None:
     for method in ("GET", "POST"):
         probe.same(method, world.wire.send(method, "/v1/user/no-such-path").status, 404)
 
 
-@check("wrong-method", "must", "wire.md 1.1", "方法不符为 404", "a wrong method is 404")
+@check("wrong-method", "must", "wire.md 1.1", "方法不符为 404", "a wrong method returns 404")
 def _wrong_method(world: World, probe: Probe) -> None:
     probe.same("GET captcha", world.wire.send("GET", "/v1/user/captcha").status, 404)
     probe.same("POST info", world.wire.send("POST", "/v1/user/info").status, 404)
 
 
-@check("web-prefix", "must", "wire.md 1.1", "/web 前缀对应 Web 接口", "the prefix /web selects web")
+@check(
+    "web-prefix",
+    "must",
+    "wire.md 1.1",
+    "/web 前缀对应 Web 接口",
+    "the prefix /web selects the web API",
+)
 def _web_prefix(world: World, probe: Probe) -> None:
     reply = world.wire.send("GET", "/web/v1/user/homepage?userId=0")
     probe.same("status", reply.status, 200)
@@ -70,7 +76,7 @@ def _web_prefix(world: World, probe: Probe) -> None:
     "must",
     "wire.md 1.1",
     "以 chat-web-go. 开头的主机名对应 Web 接口",
-    "a host name that starts with chat-web-go. selects web",
+    "a host name that starts with chat-web-go. selects the web API",
 )
 def _web_host(world: World, probe: Probe) -> None:
     headers = {"host": "chat-web-go.example"}
@@ -85,7 +91,13 @@ def _token_header(world: World, probe: Probe) -> None:
     probe.code("token", world.own_info(world.alice.token))
 
 
-@check("bearer", "should", "wire.md 1.2", "接受 Authorization: Bearer", "Bearer is a fallback")
+@check(
+    "bearer",
+    "should",
+    "wire.md 1.2",
+    "接受 Authorization: Bearer",
+    "Authorization: Bearer signs in",
+)
 def _bearer(world: World, probe: Probe) -> None:
     bearer = f"Bearer {world.alice.token}"
     probe.code("bearer", world.call("GET", "user/info", authorization=bearer))
@@ -124,7 +136,11 @@ def _json_form(world: World, probe: Probe) -> None:
 
 
 @check(
-    "any-body", "must", "wire.md 1.4", "无参数的接口接受任何请求体", "undocumented bodies are taken"
+    "any-body",
+    "must",
+    "wire.md 1.4",
+    "无参数的接口接受任何请求体",
+    "endpoints without parameters accept any body",
 )
 def _any_body(world: World, probe: Probe) -> None:
     bodies = {"none": None, "empty": b"", "{}": b"{}", "keys": b'{"x":1}', "bytes": b"\xff\x00"}
@@ -148,7 +164,13 @@ def _unknown_keys(world: World, probe: Probe) -> None:
     probe.code("null", world.post("user/save-user-data", {"city": "湖州", "district": None}, token))
 
 
-@check("answer-types", "must", "wire.md 1.5", "响应的 Content-Type 正确", "exact content types")
+@check(
+    "answer-types",
+    "must",
+    "wire.md 1.5",
+    "响应的 Content-Type 正确",
+    "responses have the exact content type",
+)
 def _answer_types(world: World, probe: Probe) -> None:
     captcha = world.post("user/captcha").reply.header("content-type")
     probe.same("JSON", captcha, JSON_TYPE)
@@ -174,7 +196,7 @@ def _status_200(world: World, probe: Probe) -> None:
         probe.that(f"{name}: code", answer.code not in (0, 1), "a refusal", answer.code)
 
 
-@check("too-large", "must", "wire.md 1.5", "超过 64 KiB 为 413", "more than 64 KiB is 413")
+@check("too-large", "must", "wire.md 1.5", "超过 64 KiB 为 413", "a body over 64 KiB returns 413")
 def _too_large(world: World, probe: Probe) -> None:
     body = b'{"captcha":"' + b"0" * (64 << 10) + b'"}'
     probe.same("status", world.wire.send("POST", "/v1/user/verification-login", body).status, 413)
@@ -191,7 +213,11 @@ def _json_error(world: World, probe: Probe) -> None:
 
 
 @check(
-    "protobuf-error", "must", "wire.md 1.6", "protobuf 错误只有 status", "an error has only status"
+    "protobuf-error",
+    "must",
+    "wire.md 1.6",
+    "protobuf 错误只有 status",
+    "a protobuf error has only status",
 )
 def _protobuf_error(world: World, probe: Probe) -> None:
     answer = world.get_user(UNKNOWN_ID)
@@ -201,7 +227,7 @@ def _protobuf_error(world: World, probe: Probe) -> None:
     probe.same("dead token", dead.message.kinds(), {1: pb.LENGTH})
 
 
-@check("protobuf-success", "must", "wire.md 3", "成功时总有 data", "data is there on success")
+@check("protobuf-success", "must", "wire.md 3", "成功时总有 data", "a success always has data")
 def _protobuf_success(world: World, probe: Probe) -> None:
     for name, answer in {
         "own info": world.own_info(world.alice.token),
@@ -210,7 +236,7 @@ def _protobuf_success(world: World, probe: Probe) -> None:
         probe.same(name, answer.message.kinds(), {1: pb.LENGTH, 2: pb.LENGTH})
 
 
-@check("no-token", "must", "wire.md 1.7", "没有令牌：JSON 的 -101", "no token: -101 in JSON")
+@check("no-token", "must", "wire.md 1.7", "没有令牌：JSON 的 -101", "without a token: -101 in JSON")
 def _no_token(world: World, probe: Probe) -> None:
     for method, path, _ in SESSION_ENDPOINTS:
         answer = world.call(method, path)
@@ -221,7 +247,11 @@ def _no_token(world: World, probe: Probe) -> None:
 
 
 @check(
-    "dead-token", "must", "wire.md 1.7", "无效令牌：接口自身的格式", "a dead token: the own form"
+    "dead-token",
+    "must",
+    "wire.md 1.7",
+    "无效令牌：接口自身的格式",
+    "an invalid token: -101 in the endpoint's form",
 )
 def _dead_token(world: World, probe: Probe) -> None:
     for method, path, kind in SESSION_ENDPOINTS:
@@ -244,7 +274,7 @@ def _request_id(world: World, probe: Probe) -> None:
     "should",
     "wire.md 1.8",
     "x-request-id 与之相同",
-    "x-request-id is the same",
+    "x-request-id equals status.number",
 )
 def _request_id_header(world: World, probe: Probe) -> None:
     answer = world.get_user(UNKNOWN_ID)
@@ -272,13 +302,17 @@ def _cors(world: World, probe: Probe) -> None:
     probe.that("methods", {"GET", "POST"} <= set(_list(methods)), "GET and POST", methods)
 
 
-@check("cors-answer", "must", "wire.md 1.9", "跨源响应可读", "an answer can be read across origins")
+@check(
+    "cors-answer", "must", "wire.md 1.9", "跨源响应可读", "a response can be read across origins"
+)
 def _cors_answer(world: World, probe: Probe) -> None:
     reply = world.post("user/captcha", origin="https://client.example").reply
     probe.that("origin", reply.header("access-control-allow-origin"), "an origin", "none")
 
 
-@check("not-compressed", "must", "wire.md 1.10", "未要求则不压缩", "not compressed unasked")
+@check(
+    "not-compressed", "must", "wire.md 1.10", "未要求则不压缩", "no compression unless requested"
+)
 def _not_compressed(world: World, probe: Probe) -> None:
     for name, reply in {
         "captcha": world.post("user/captcha").reply,
@@ -287,14 +321,16 @@ def _not_compressed(world: World, probe: Probe) -> None:
         probe.same(name, reply.header("content-encoding"), "")
 
 
-@check("times", "must", "wire.md 1.11", "时间文本的格式", "times as text")
+@check("times", "must", "wire.md 1.11", "时间文本的格式", "the format of times in text")
 def _times(world: World, probe: Probe) -> None:
     data = world.get_user(world.alice.id).pb_data
     registered = data.text(7)
     probe.that("register_time", _TIME.fullmatch(registered), "YYYY-MM-DD hh:mm:ss", registered)
 
 
-@check("own-codes", "must", "wire.md 2", "公共服务的错误码", "the codes of the public service")
+@check(
+    "own-codes", "must", "wire.md 2", "公共服务的错误码", "the error codes of the public service"
+)
 def _own_codes(world: World, probe: Probe) -> None:
     probe.code("unknown user", world.get_user(UNKNOWN_ID), 4402)
     probe.code("bad field", world.post("user/verification-login", b"{}"), 1100)
@@ -302,7 +338,7 @@ def _own_codes(world: World, probe: Probe) -> None:
     probe.code("no VIP", world.post("user/module-ignore-info", body, world.alice.token), -1)
 
 
-@check("messages", "must", "wire.md 2", "中文错误信息", "the messages in Chinese")
+@check("messages", "must", "wire.md 2", "中文错误信息", "error messages in Chinese")
 def _messages(world: World, probe: Probe) -> None:
     probe.same("-101", world.call("GET", "user/info").msg, "未登录")
     probe.same("4402", world.get_user(UNKNOWN_ID).msg, "该用户不存在")
@@ -312,13 +348,19 @@ def _messages(world: World, probe: Probe) -> None:
     probe.same("1100", field, "请求参数错误，mobile字段值非法")
 
 
-@check("english", "should", "wire.md 2", "Accept-Language: en 时为英文", "English on request")
+@check(
+    "english",
+    "should",
+    "wire.md 2",
+    "Accept-Language: en 时为英文",
+    "error messages in English on request",
+)
 def _english(world: World, probe: Probe) -> None:
     answer = world.call("GET", "user/info", accept_language="en")
     probe.that("ascii", answer.msg.isascii() and answer.msg, "an English message", answer.msg)
 
 
-@check("field-types", "must", "wire.md 2", "类型错误为 1100", "a wrong type is 1100")
+@check("field-types", "must", "wire.md 2", "类型错误为 1100", "a wrong type returns 1100")
 def _field_types(world: World, probe: Probe) -> None:
     bodies: dict[str, dict[str, object]] = {
         "number": {"mobile": 13800138000, "captcha": NO_CODE},
@@ -329,7 +371,7 @@ def _field_types(world: World, probe: Probe) -> None:
         probe.code(name, world.post("user/verification-login", body), 1100)
 
 
-@check("banned", "must", "wire.md 2", "被封禁的账号为 7100", "a banned account is 7100")
+@check("banned", "must", "wire.md 2", "被封禁的账号为 7100", "a banned account returns 7100")
 def _banned(world: World, probe: Probe) -> None:
     account = world.sandbox_account(banDays=3)
     probe.code("get-user", world.get_user(account.id), 7100)

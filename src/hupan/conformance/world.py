@@ -113,7 +113,7 @@ class Supplies:
 
 @dataclass
 class World:
-    """One server under test, with what was made on it so far."""
+    """One server under test, with what was created on it so far."""
 
     wire: Wire
     supplies: Supplies = field(default_factory=Supplies)
@@ -179,7 +179,7 @@ class World:
 
     @cached_property
     def alice(self) -> Account:
-        """An account that stays."""
+        """An account that is kept for the whole run."""
         return self.sign_up()
 
     def sign_up(self) -> Account:
@@ -201,7 +201,7 @@ class World:
         """Sign in with a code and return the token.
 
         Raises:
-            CannotCheck: it does not work, so that checks of what comes after cannot be made.
+            CannotCheck: it does not work, so that later checks cannot run.
         """
         answer = self.login(phone, self.sms_code(phone), **more)
         token = answer.data.get("token")
@@ -275,7 +275,7 @@ class World:
         return self.code_of(self.request_email(email, **more), "email", email)
 
     def code_of(self, answer: Answer, channel: str, to: str) -> str:
-        """Return the code that a request for one was answered with.
+        """Return the code that follows from the response to a request for one.
 
         Raises:
             CannotCheck: none is sent.
@@ -299,7 +299,7 @@ class World:
         if not self.has_sandbox:
             raise CannotCheck(
                 "需要验证码：服务器不是沙盒，请使用 --code-command",
-                "codes are needed, and the server is no sandbox: use --code-command",
+                "codes are needed, but the server is not a sandbox: use --code-command",
             )
         for _ in range(_OUTBOX_LOOKS):
             for entry in self.outbox(channel, to):
@@ -308,7 +308,7 @@ class World:
                     self._used_entries.add(number)
                     return code
             time.sleep(_OUTBOX_SECONDS)
-        raise CannotCheck("沙盒没有收到验证码", "no code came to the sandbox's outbox")
+        raise CannotCheck("沙盒没有收到验证码", "no code arrived in the sandbox's outbox")
 
     def outbox(self, channel: str, to: str) -> list[dict[str, object]]:
         """Return what the sandbox sent to an address, newest first."""
@@ -334,7 +334,7 @@ class World:
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             name = type(error).__name__
             raise CannotCheck(
-                f"--code-command 没有输出验证码：{name}", f"--code-command gave no code: {name}"
+                f"--code-command 没有输出验证码：{name}", f"--code-command printed no code: {name}"
             ) from error
         return done.stdout.decode("utf-8", "replace").strip()
 

@@ -80,7 +80,7 @@ class Authority:
 
 
 def prepare_authority(folder: Path, now: dt.datetime | None = None) -> Authority:
-    """Return the authority of a folder; make or renew what is missing or ends soon."""
+    """Return the authority of a folder; create or renew what is missing or expires soon."""
     authority, time = Authority(folder), now or dt.datetime.now(dt.UTC)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(folder):  # several sandboxes may start at once
@@ -102,7 +102,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _is_authority_valid(authority: Authority, now: dt.datetime) -> bool:
-    """Return whether certificates and key are there, belong together, and do not end soon."""
+    """Return whether certificates and key are there, belong together, and do not expire soon."""
     try:
         certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
         issuer = x509.load_pem_x509_certificate(authority.issuer.read_bytes())
@@ -115,7 +115,7 @@ def _is_authority_valid(authority: Authority, now: dt.datetime) -> bool:
 
 
 def _is_leaf_valid(authority: Authority, now: dt.datetime) -> bool:
-    """Return whether the leaf is there, of this authority, and does not end soon."""
+    """Return whether the leaf is there, of this authority, and does not expire soon."""
     try:
         leaf = x509.load_pem_x509_certificate(authority.chain.read_bytes())
         issuer = x509.load_pem_x509_certificate(authority.issuer.read_bytes())
@@ -179,7 +179,7 @@ def _make_leaf(authority: Authority, now: dt.datetime) -> None:
 
 
 def _constrain(draft: x509.CertificateBuilder, path_length: int) -> x509.CertificateBuilder:
-    """Let a certificate sign for servers of the known names and this machine alone."""
+    """Let a certificate sign only for servers of the known names and this machine."""
     subtrees: list[x509.GeneralName] = [
         *map(x509.DNSName, (*KNOWN_NAMES, *LOCAL_NAMES)),
         *(x509.IPAddress(ipaddress.ip_network(address)) for address in LOCAL_ADDRESSES),

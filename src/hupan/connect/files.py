@@ -1,4 +1,4 @@
-"""Files of others: read with owner and mode, and replaced whole, so that a kill tears none."""
+"""Files of other programs: read with owner and mode, and replaced atomically."""
 
 import contextlib
 import errno
@@ -23,7 +23,7 @@ class ConnectRefused(LocalizedError):
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file holds, and whose it is."""
+    """The content of a file, and its owner."""
 
     data: bytes
     mode: int
@@ -41,10 +41,10 @@ def digest_of(data: bytes) -> str:
 
 
 def read_file(path: Path) -> FileContent | None:
-    """Return what a file holds; None where there is none.
+    """Return what a file holds; None if there is none.
 
     Raises:
-        ConnectRefused: it is no regular file, or a huge one.
+        ConnectRefused: it is not a regular file, or is too large.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -55,17 +55,17 @@ def read_file(path: Path) -> FileContent | None:
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             raise ConnectRefused(
                 f"{path} 不是普通文件，或超过 32 MiB，未作任何改动",
-                f"{path} is no regular file or larger than 32 MiB; nothing was changed",
+                f"{path} is not a regular file, or is larger than 32 MiB; nothing was changed",
             )
         data = file.read()
     return FileContent(data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
 def write_file(path: Path, content: FileContent) -> None:
-    """Replace a file, or write into it where it cannot be replaced.
+    """Replace a file, or write into it if it cannot be replaced.
 
     A file that is mounted by itself, as a container's hosts file, cannot be replaced, nor can one
-    whose folder or owner is out of reach. One with a second name would lose it.
+    whose folder or owner is out of reach. One with a second name (a hard link) would lose it.
     """
     try:
         is_shared = path.stat().st_nlink > 1
@@ -105,7 +105,7 @@ def _replace(path: Path, content: FileContent) -> None:
 
 
 def _copy_attributes(path: Path, descriptor: int) -> None:
-    """Copy labels of SELinux and the like, where there are any."""
+    """Copy labels of SELinux and the like, if there are any."""
     with contextlib.suppress(OSError, AttributeError):
         for name in os.listxattr(path):
             with contextlib.suppress(OSError):

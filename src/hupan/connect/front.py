@@ -1,7 +1,7 @@
 """The proxy in front of a sandbox on loopback, for the known names, with its TLS.
 
-The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes what is
-said within to the sandbox. It refuses every other name, so no packet leaves the machine.
+The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes the
+traffic inside to the sandbox. It refuses every other name, so no packet leaves the machine.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Front:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End, with every connection."""
+        """Stop, and close every connection."""
         with contextlib.suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_WAIT_SECONDS)
         self._end_thread()

@@ -12,12 +12,12 @@ _MARK = MARK.encode()
 
 
 def add_lines(data: bytes, address: str, names: Sequence[str]) -> bytes:
-    """Return a hosts file in which each name leads to an address.
+    """Return a hosts file in which each name points to an address.
 
-    What the file holds stays as it is, byte by byte; lines of ours for another address go first.
+    The rest of the file is unchanged, byte by byte; our lines for another address are removed.
 
     Raises:
-        ConnectRefused: a line of another author leads a name elsewhere.
+        ConnectRefused: a line of another author points a name elsewhere.
     """
     own = set(_own_lines(address, names))
     lines = [line for line in _split(data) if not _is_marked(line) or line.strip() in own]
@@ -86,7 +86,7 @@ def _line_end(data: bytes) -> bytes:
 
 def _mappings(line: bytes) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, str]]:
     first, *names = line.partition(b"#")[0].decode("latin-1").split() or [""]
-    with contextlib.suppress(ValueError):  # what is no address maps nothing
+    with contextlib.suppress(ValueError):  # text that is not an address maps nothing
         target = ipaddress.ip_address(first.partition("%")[0])
         yield from ((target, name.rstrip(".").lower()) for name in names)
 
@@ -95,6 +95,6 @@ def _refuse(number: int, line: bytes, name: str) -> None:
     text = ascii(line.decode("utf-8", "replace").strip()[:200])[1:-1]
     raise ConnectRefused(
         f"hosts 文件第 {number} 行已把 {name} 指向别处：{text}；请先删除或注释该行",
-        f"line {number} of the hosts file already leads {name} elsewhere: {text}; remove that line "
-        "or make it a comment first",
+        f"line {number} of the hosts file already points {name} elsewhere: {text}; remove that "
+        "line or comment it out first",
     )

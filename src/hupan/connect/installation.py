@@ -29,7 +29,7 @@ class Installed:
 
 
 def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) -> None:
-    """Refuse to begin what cannot be ended.
+    """Refuse to start an installation that could not be completed.
 
     Args:
         places: what this machine has.
@@ -45,7 +45,7 @@ def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) 
         typed = shlex.join(["sudo", *command])
         raise ConnectRefused(
             f"没有写入权限：{listed}；未作任何改动。请运行：{typed}",
-            f"no right to write {listed}; nothing was changed. Run: {typed}",
+            f"no permission to write {listed}; nothing was changed. Run: {typed}",
         )
 
 
@@ -110,7 +110,7 @@ def _apply(
         reason = _explain(error)
         raise ConnectRefused(
             f"安装未完成，已恢复原状：{reason.zh}",
-            f"the installation failed and was taken back: {reason.en}",
+            f"the installation failed and was undone: {reason.en}",
         ) from error
 
 

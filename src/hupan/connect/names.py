@@ -15,7 +15,7 @@ LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
 
 
 def is_loopback_address(text: str) -> bool:
-    """Return whether a text is an address of this machine alone."""
+    """Return whether a text is a loopback address of this machine."""
     try:
         return ipaddress.ip_address(text).is_loopback
     except ValueError:

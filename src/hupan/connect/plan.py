@@ -34,18 +34,18 @@ State = Literal["missing", "present", "skipped"]
 _HOSTS_MODE = _CERTIFICATE_MODE = 0o644
 _NO_CERTUTIL = LocalizedText(
     "找不到 certutil（Debian：apt install libnss3-tools）",
-    "there is no certutil (Debian: apt install libnss3-tools)",
+    "certutil is not installed (Debian: apt install libnss3-tools)",
 )
-_NO_KEYTOOL = LocalizedText("找不到 keytool", "there is no keytool")
+_NO_KEYTOOL = LocalizedText("找不到 keytool", "keytool is not installed")
 _NO_SYSTEM_STORE = LocalizedText(
     "找不到 update-ca-certificates：请按本系统的方法添加该证书",
-    "there is no update-ca-certificates: add the certificate as this system does",
+    "update-ca-certificates is not installed: add the certificate by the means of this system",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What there is on a machine."""
+    """What exists on a machine."""
 
     user: User
     authority: Authority
@@ -85,10 +85,10 @@ def find_places(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One place that is to lead to the sandbox, or to trust the authority.
+    """One place that must point to the sandbox, or trust the authority.
 
     Attributes:
-        state: "skipped" where it cannot be changed, for a reason.
+        state: "skipped" if it cannot be changed, for a reason.
     """
 
     part: Part
@@ -113,7 +113,7 @@ def survey(places: Places, address: str, parts: Sequence[Part]) -> list[Step]:
     """Return what is to be done, as far as it is known without trying.
 
     Raises:
-        ConnectRefused: the hosts file leads a name elsewhere.
+        ConnectRefused: the hosts file points a name elsewhere.
     """
     trusted = _certificate_bytes(places)
     steps = {
@@ -126,7 +126,7 @@ def survey(places: Places, address: str, parts: Sequence[Part]) -> list[Step]:
 
 
 def _certificate_bytes(places: Places) -> bytes:
-    """Return the certificate as stores hold it; b"" where none is made yet."""
+    """Return the certificate as stores hold it; b"" if none exists yet."""
     with places.user.rights():
         content = read_file(places.authority.certificate)
     try:

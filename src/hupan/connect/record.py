@@ -76,7 +76,7 @@ class RecordFolder:
         """Make the folder and keep other processes out.
 
         Raises:
-            ConnectRefused: it belongs to another user, or another process is at it.
+            ConnectRefused: it belongs to another user, or another process uses it.
         """
         descriptor = self._open_lock()
         try:
@@ -131,7 +131,7 @@ class RecordFolder:
             )
 
     def load(self) -> Record | None:
-        """Return what was changed; None where nothing is installed.
+        """Return what was changed; None if nothing is installed.
 
         Raises:
             ConnectRefused: the file is of another user or damaged.
@@ -188,7 +188,7 @@ class RecordFolder:
         return self.path / Path(name).name
 
     def clear(self) -> None:
-        """Forget everything: the record first, for backups without it do no harm."""
+        """Forget everything: the record first, because backups without it do no harm."""
         self._record.unlink(missing_ok=True)
         sync_folder(self.path)
         for path in self.path.iterdir():
@@ -197,7 +197,7 @@ class RecordFolder:
 
 
 def _lock(descriptor: int) -> None:
-    """Wait until no other process, and no tool of a killed one, is at it."""
+    """Wait until no other process, and no tool of a killed one, uses it."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
@@ -206,7 +206,7 @@ def _lock(descriptor: int) -> None:
             if time.monotonic() > deadline:
                 raise ConnectRefused(
                     "另一个 hupan connect 正在运行，请稍后再试",
-                    "another hupan connect is running; try again when it has ended",
+                    "another hupan connect is running; try again when it has finished",
                 ) from error
             time.sleep(_POLL_SECONDS)
         else:

@@ -41,17 +41,17 @@ _CHROMIUM = (
 
 
 class ToolFailed(LocalizedError):
-    """A tool of a trust store refused; its own words are on a line of their own in Chinese."""
+    """A tool of a trust store refused; its own message is on a separate line in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
 class SystemStore:
-    """Where Debian and its like keep the authorities that OpenSSL trusts.
+    """Where Debian and its derivatives keep the authorities that OpenSSL trusts.
 
     Attributes:
         local: certificates of this machine, which `update` adds to those in `made`.
-        made: what is made of all of them.
-        update: the command that makes it.
+        made: what `update` generates from all of them.
+        update: the command that does so.
     """
 
     local: Path
@@ -76,12 +76,12 @@ class SystemStore:
         Raises:
             ToolFailed: the command refused.
         """
-        # What a killed one left would be continued, with the certificates of then.
+        # The leftovers of a killed one would be used, with its old certificates.
         self.bundle.with_name(f"{self.bundle.name}.new").unlink(missing_ok=True)
         run_tool(self.update)
 
     def links(self) -> dict[str, str]:
-        """Return the links by name with where they lead."""
+        """Return the links by name, with their targets."""
         return {
             path.name: str(path.readlink()) for path in self.made.iterdir() if path.is_symlink()
         }
@@ -154,7 +154,7 @@ def change_nss(
         folder: where they are.
         before: the files; without any, a new database without a password is made.
         owner: whose a new one is.
-        certificate: what it trusts for servers from then on; None takes ours out.
+        certificate: what it trusts for servers from then on; None removes ours.
 
     Raises:
         ToolFailed: it has a password, or is of an older kind.
@@ -194,7 +194,7 @@ def _is_trusted(certutil: str, database: tuple[str, ...], certificate: bytes) ->
 def change_java(
     keytool: str, before: FileContent, certificate: bytes | None, alias: str = JAVA_ALIAS
 ) -> FileContent:
-    """Return what a trust store becomes; without a certificate, ours is taken out.
+    """Return what a trust store becomes; without a certificate, ours is removed.
 
     Raises:
         ToolFailed: it has another password than every such store, or it could not be read without.
@@ -290,11 +290,11 @@ def run_tool(command: Sequence[str]) -> str:
         raise ToolFailed(zh, f"{name}: {error}") from error
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
-        told = (done.stderr.decode("utf-8", "replace") or text).strip().splitlines()
-        if not told:
+        lines = (done.stderr.decode("utf-8", "replace") or text).strip().splitlines()
+        if not lines:
             zh = f"{name} 失败，退出码为 {done.returncode}"
             raise ToolFailed(zh, f"{name}: {done.returncode}")
-        raise ToolFailed(f"{name} 失败，输出为：\n{told[0][:200]}", f"{name}: {told[0][:200]}")
+        raise ToolFailed(f"{name} 失败，输出为：\n{lines[0][:200]}", f"{name}: {lines[0][:200]}")
     return text
 
 

@@ -1,6 +1,6 @@
 """`hupan connect --undo`: each file as it was, byte by byte.
 
-Where another program has changed a file since, only what is ours is taken out of it.
+If another program has changed a file since, only our part is removed from it.
 """
 
 import contextlib
@@ -61,14 +61,14 @@ class Undone:
 
 
 def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
-    """Undo an installation; where its record is lost, take out what carries our names.
+    """Undo an installation; if its record is lost, remove what contains our names.
 
     Args:
         places: what this machine has.
         parts: what is undone; the others stay as they are.
 
     Returns:
-        None where there is nothing to undo.
+        None if there is nothing to undo.
 
     Raises:
         ConnectRefused: the record cannot be read, or is another user's.
@@ -118,7 +118,7 @@ def undo_entries(
 
 
 def undo_traces(places: Places, parts: Sequence[Part]) -> Undone | None:
-    """Take out what carries our names, where no record says how it was before."""
+    """Remove what contains our names, if no record says how it was before."""
     undoing = _Undoing(places, Undone())
     if places.system is not None and "system" in parts and places.system.certificate.exists():
         with undoing.kept_failure(places.system.certificate):
@@ -142,7 +142,7 @@ class _Undoing:
 
     @contextlib.contextmanager
     def kept_failure(self, path: Path) -> Iterator[list[bool]]:
-        """Note a failure, which leaves the other groups alone; the list then is not empty."""
+        """Record a failure, which does not affect the other groups; the list then is not empty."""
         has_failed: list[bool] = []
         try:
             yield has_failed
@@ -152,7 +152,7 @@ class _Undoing:
             self.undone.failures.append(LocalizedText(f"{path}：{text.zh}", f"{path}: {text.en}"))
 
     def undo_group(self, folder: RecordFolder, entries: Sequence[Entry]) -> None:
-        """Put files back that belong together, or take what is ours out of them."""
+        """Restore files that belong together, or remove our part from them."""
         first = entries[0]
         with self.places.rights(is_users=first.is_users):
             found = [read_file(Path(entry.path)) for entry in entries]
@@ -164,7 +164,9 @@ class _Undoing:
             for entry, before in zip(entries, befores, strict=True):
                 self._restore(entry, before)
         elif None in found:
-            self._note(first.group, "已被删除，不再恢复", "was deleted since, and stays so")
+            self._note(
+                first.group, "已被删除，不再恢复", "has been deleted since, and was not restored"
+            )
         else:
             before = kept[0][0]
             ended = before is None or not before.data or before.data.endswith(b"\n")
@@ -187,7 +189,7 @@ class _Undoing:
         self.undone.notes.append(LocalizedText(f"{path} {zh}", f"{path} {en}"))
 
     def strip(self, part: Part, path: Path, *, ended: bool = True) -> None:
-        """Take what is ours out of something that others have changed."""
+        """Remove our part from something that others have changed."""
         is_users = self.places.is_users(path)
         with self.places.rights(is_users=is_users):
             before = _read_group(part, path)
@@ -203,7 +205,7 @@ class _Undoing:
             self._note(
                 path,
                 "在安装后被改动过，只去掉了湖畔写入的部分",
-                "was changed since; only what is ours was taken out",
+                "has been changed since; only Hupan's part was removed",
             )
 
     def _stripped(
@@ -226,14 +228,18 @@ class _Undoing:
     def undo_system(
         self, folder: RecordFolder, entries: Sequence[Entry], links: Mapping[str, str]
     ) -> None:
-        """Take the certificate out, and put back what the system's command makes of all of them."""
+        """Remove the certificate, and restore what the system's command makes of all of them."""
         for entry in entries:
             if entry.after:
                 current = read_file(Path(entry.path))
                 if _is_known(current, (folder.backup(entry), folder.result(entry))):
                     self._restore(entry, folder.backup(entry))
                 else:
-                    self._note(entry.path, "不是由湖畔安装，保持不变", "is not ours, and stays")
+                    self._note(
+                        entry.path,
+                        "不是由湖畔安装，保持不变",
+                        "was not installed by Hupan, and was kept",
+                    )
         system = self.places.system
         if system is None:
             return
@@ -247,7 +253,7 @@ class _Undoing:
     def _put_back_made(
         self, folder: RecordFolder, entry: Entry, system: SystemStore, own: bytes
     ) -> None:
-        """Put back a file that the command made, if it holds the same certificates but for ours."""
+        """Restore a file that the command made, if it holds the same certificates except ours."""
         path, before = Path(entry.path), folder.backup(entry)
         current = read_file(path)
         if before is None or current is None or current == before:
@@ -268,11 +274,11 @@ class _Undoing:
         self._note(
             path,
             "含有安装后新增的证书，只去掉了湖畔的证书",
-            "has certificates that came since; only ours was taken out",
+            "has certificates that were added since; only Hupan's was removed",
         )
 
     def _strip_system_keystore(self, path: Path) -> None:
-        """Take out what the system's command leaves in the trust store of Java."""
+        """Remove what the system's command leaves in the trust store of Java."""
         before = read_file(path)
         if before is not None and self.places.keytool is not None:
             after = change_java(self.places.keytool, before, None, SYSTEM_JAVA_ALIAS)
@@ -280,7 +286,7 @@ class _Undoing:
                 write_file(path, after)
 
     def strip_system(self, system: SystemStore) -> None:
-        """Take the certificate out where no record says how it was before."""
+        """Remove the certificate if no record says how it was before."""
         system.certificate.unlink()
         system.run_update()
         self._strip_system_keystore(system.keystore)
@@ -299,7 +305,7 @@ def _data(contents: Sequence[FileContent | None]) -> list[bytes | None]:
 def _is_known(
     current: FileContent | None, kept: tuple[FileContent | None, FileContent | None]
 ) -> bool:
-    """Return whether a file is as we found or made it, or written half by a killed process."""
+    """Return whether a file is as we found or made it, or half-written by a killed process."""
     data, before, after = _data([current, *kept])
     if data in {before, after}:
         return True
@@ -310,7 +316,7 @@ def _is_known(
 
 
 def _is_torn(data: bytes, old: bytes, new: bytes) -> bool:
-    """Return whether the beginning of the new bytes stands over the old ones."""
+    """Return whether the beginning of the new bytes has overwritten the old ones."""
     length = next(
         (index for index, (a, b) in enumerate(zip(data, new, strict=False)) if a != b),
         min(len(data), len(new)),
@@ -331,7 +337,7 @@ def _found(name: str, tool: str | None) -> str:
 
 
 def _put_back_links(system: SystemStore, links: Mapping[str, str]) -> None:
-    """Put back links that the command lost, and take out those that lead to our certificate."""
+    """Restore links that the command lost, and remove those to our certificate."""
     current = system.links()
     for name, target in links.items():
         if name not in current and not (system.made / name).exists():

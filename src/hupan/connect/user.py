@@ -25,7 +25,7 @@ class User:
 
     @contextmanager
     def rights(self) -> Iterator[None]:
-        """Have no more rights than the user, whose folders may hold links to anywhere."""
+        """Drop to the rights of the user, whose folders may hold links to anywhere."""
         if not self.is_other:
             yield
             return

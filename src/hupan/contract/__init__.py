@@ -40,7 +40,7 @@ AREAS: tuple[ModuleType, ...] = (
     shop,
     media,
 )
-"""In the order of the documentation; the handlers of each are in `api/`, in a file of its name."""
+"""The areas in the order of the documentation; the handlers of each are in its file in `api/`."""
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(
     line for area in AREAS for line in vars(area).values() if isinstance(line, Endpoint)

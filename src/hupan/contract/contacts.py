@@ -33,7 +33,7 @@ class PasswordResetRequest(Struct, rename="camel"):
 
     Attributes:
         captcha: the code of six digits, not the answer to a captcha.
-        password: at least 8 characters, or 15 if the server is set so; no common one.
+        password: at least 8 characters, or 15 if so configured; common ones are refused.
     """
 
     email: ContactText

@@ -107,7 +107,7 @@ class AdvertConfig(Struct, rename="camel"):
 
 
 class GroupInfoRequest(Struct, rename="camel"):
-    """Requests what is public of a group."""
+    """Requests the public data of a group."""
 
     group_id: ShortText
 
@@ -146,7 +146,7 @@ class GroupInfo(Struct):
 
 
 class BotInfoRequest(Struct, rename="camel"):
-    """Requests what is public of a bot."""
+    """Requests the public data of a bot."""
 
     bot_id: ShortText
 

@@ -1,4 +1,4 @@
-"""What a line of the table of endpoints says (wire.md 4); the lines are in the file of their area.
+"""The fields of a line in the table of endpoints (wire.md 4); the lines are in their area's file.
 
 The table is shared by the server, clients, documentation and tests. A line says everything about an
 endpoint that is not code. A request or response type that is a msgspec Struct travels as JSON, a
@@ -44,7 +44,7 @@ RequestLimit: TypeAlias = Literal[
 
 `profile_views` are all requests whose response reveals whether an account has an id;
 `invitation_codes` those that reveal whether a code leads to one. `upstream` are requests that are
-handed on to a message server, `introspection` those of servers about tokens; no endpoint has these.
+forwarded to a message server, `introspection` those of servers about tokens; no endpoint has these.
 """
 
 
@@ -128,8 +128,8 @@ class Endpoint(Generic[Access, Request, Response]):
         limit: what is counted in addition to failed attempts at secrets.
         json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
             that client reads another form than wire.md 1.3; its defaults are the response.
-        upstream: whether a message server answers instead where there is one (wire.md 8.5).
-        sample: a request of the right form, for tests; None where the body is ignored.
+        upstream: whether a message server answers instead if there is one (wire.md 8.5).
+        sample: a request of the right form, for tests; None if the body is ignored.
     """
 
     surface: Surface

@@ -40,7 +40,7 @@ get_invite_progress = app.post(
     notes=(
         Note(
             "C",
-            "The numbers are the whole server's: accounts registered today and in all, and the "
+            "The numbers are the whole server's: accounts registered today and in total, and the "
             'targets of the settings. With `invite_progress = "account"` they are the caller\'s '
             "own invitees.",
             "数字属于整个服务器：今日与累计注册的账号数，以及设置中的目标。"

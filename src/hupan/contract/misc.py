@@ -23,7 +23,7 @@ class Distribution(Struct, rename="camel"):
 
 
 class UploadSizes(Struct, rename="camel"):
-    """The largest uploads in megabytes, with and without VIP; 0 where none are accepted."""
+    """The largest uploads in megabytes, with and without VIP; 0 if none are accepted."""
 
     file_size_limit_normal: int
     filee_size_limit_vip: int  # the misspelt key is the wire's

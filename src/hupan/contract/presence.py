@@ -6,7 +6,7 @@ from msgspec import Raw, Struct
 class SocketCommand(Struct):
     """A text frame.
 
-    `cmd` is `login`, `heartbeat` or `inputInfo`; any other is ignored. `seq` is given back.
+    `cmd` is `login`, `heartbeat` or `inputInfo`; any other is ignored. `seq` is returned.
     """
 
     seq: object = ""

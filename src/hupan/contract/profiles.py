@@ -200,7 +200,7 @@ get_user = app.post(
         ),
         Note(
             "D",
-            "`ipGeo` is the country in Chinese, or empty where it is not known ([decision "
+            "`ipGeo` is the country in Chinese, or empty if it is not known ([decision "
             "10](decisions/0010-countries.md)).",
             "`ipGeo` 为中文国家或地区名，未知则为空（[决定 10](decisions/0010-countries.md)）。",
         ),

@@ -77,8 +77,7 @@ home_search = app.post(
         ),
         Note(
             "D",
-            "`name` repeats `nickname`, and `hit` the word; `list` is null where nothing was "
-            "found.",
+            "`name` repeats `nickname`, and `hit` the word; `list` is null if nothing was found.",
             "`name` 与 `nickname` 相同，`hit` 为所搜的词；没有结果时 `list` 为 null。",
         ),
     ),

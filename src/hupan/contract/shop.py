@@ -73,7 +73,7 @@ class OrderRequest(Struct, rename="camel"):
     """Buys one piece of a product.
 
     Attributes:
-        price: the one that holds for the caller now, with or without VIP.
+        price: the one that applies to the caller now, with or without VIP.
     """
 
     product_id: ProductId
@@ -91,7 +91,7 @@ class CreatedOrder(Struct):
 
 
 class TaskInfo(Struct, rename="camel"):
-    """What the caller did of what earns coins.
+    """Which of the actions that earn coins the caller has done.
 
     Attributes:
         ads_watch_number: always 0.
@@ -138,10 +138,10 @@ class VipProducts(Struct, rename={"products": "list", "qr_code_url": "qrCodeUrl"
 
 
 class VipBenefit(Struct):
-    """What VIP brings.
+    """A benefit of VIP.
 
     Attributes:
-        target: where a client leads to.
+        target: the page that a client opens.
     """
 
     id: int
@@ -152,7 +152,7 @@ class VipBenefit(Struct):
 
 
 class VipBenefits(Struct, rename={"benefits": "list"}):
-    """What VIP brings, as the operator defined it.
+    """The benefits of VIP, as the operator defined them.
 
     Attributes:
         benefits: empty by default.
@@ -165,7 +165,7 @@ _COIN_SHOP = (
     Note(
         "D",
         "The products are the operator's (`hupan product`); `type` 1 is VIP for `cycle` days, and "
-        "the operator delivers all else. Prices are whole coins.",
+        "the operator delivers everything else. Prices are whole coins.",
         "商品由管理员定义（`hupan product`）；`type` 为 1 即会员 `cycle` 天，其他类型由管理员发放。"
         "价格为整数金币。",
     ),
@@ -205,7 +205,7 @@ create_order = app.post(
     notes=(
         Note(
             "D",
-            "`price` must be the one that holds for the caller now (1513). An order of the same "
+            "`price` must be the one that applies to the caller now (1513). An order of the same "
             "product within ten seconds is the same order, so a repeated request costs nothing "
             "([decision 39](decisions/0039-first-screen.md)).",
             "`price` 须为本人当前的价格（1513）；十秒内再次购买同一商品视为同一订单，重复的请求不再"

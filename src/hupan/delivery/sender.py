@@ -163,7 +163,7 @@ def is_email_recipient(text: str) -> bool:
 
 
 def quote_recipient(address: str) -> str:
-    """Return the recipient as in mail: a local part that is no dot-atom is quoted (RFC 5321)."""
+    """Return the recipient as in mail: a local part that is not a dot-atom is quoted (RFC 5321)."""
     if is_email_address(address):
         return address
     local, _, domain = address.rpartition("@")
@@ -176,7 +176,7 @@ def check_email_message(message: Message) -> None:
     Raises:
         NotSent: it cannot; not retryable.
     """
-    _check(message.channel == "email", "this sender carries e-mail only")
+    _check(message.channel == "email", "this sender sends e-mail only")
     _check(is_email_recipient(message.to), "the recipient is not one plain e-mail address")
     _check_message_id(message)
 
@@ -187,7 +187,7 @@ def check_sms_message(message: Message) -> None:
     Raises:
         NotSent: it cannot; not retryable.
     """
-    _check(message.channel == "sms", "this sender carries SMS only")
+    _check(message.channel == "sms", "this sender sends SMS only")
     _check(_PHONE.fullmatch(message.to) is not None, "the recipient is not one phone number")
     _check_message_id(message)
 

@@ -108,16 +108,16 @@ class GatewayCall:
             self._connection.connect()
         except failures as error:
             return NotSent(
-                f"the gateway is out of reach ({type(error).__name__})", is_retryable=True
+                f"the gateway cannot be reached ({type(error).__name__})", is_retryable=True
             )
         if not self._mark_sending():
-            return NotSent("no time was left to hand over", is_retryable=True)
+            return NotSent("no time was left to send it", is_retryable=True)
         try:
             return self._send_and_read()
         except failures as error:
             if self._decided_response is not None:
                 return self._decided_response
-            return OutcomeUnknown(f"the gateway broke off ({type(error).__name__})")
+            return OutcomeUnknown(f"the gateway closed the connection ({type(error).__name__})")
 
     def _mark_sending(self) -> bool:
         """Record that the request may be sent from now on, unless the call was aborted."""
@@ -157,7 +157,7 @@ class GatewayCall:
 
 def _connection_errors() -> tuple[type[Exception], ...]:
     """Return what a connection may raise; ValueError for a response that cannot be decoded."""
-    import urllib3.exceptions  # noqa: PLC0415  costs start time where no gateway is used
+    import urllib3.exceptions  # noqa: PLC0415  costs start time if no gateway is used
 
     return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
 
@@ -214,7 +214,7 @@ class GatewayTransport:
             await self._slots.acquire()
         except asyncio.CancelledError:
             # The server stops: this one was not sent, and must not count as unknown (R17).
-            raise NotSent("its turn did not come", is_retryable=True) from None
+            raise NotSent("the server stopped before it was sent", is_retryable=True) from None
 
     async def _run(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
         loop = asyncio.get_running_loop()
@@ -231,7 +231,7 @@ class GatewayTransport:
             call.abort()
 
     def _new_connection(self) -> "HTTPConnection":
-        from urllib3.connection import (  # noqa: PLC0415  costs start time where no gateway is used
+        from urllib3.connection import (  # noqa: PLC0415  costs start time if no gateway is used
             HTTPConnection,
             HTTPSConnection,
         )

@@ -55,10 +55,10 @@ class CloudOptions:
         access_key: id of the access key.
         secret_key: its secret.
         sign_name: the approved signature of the SMS.
-        templates: ids of the approved templates by purpose; "code" is needed, "reset" is as "code"
-            unless given, "notice" is for all notices that are not given.
+        templates: ids of the approved templates by purpose; "code" is required; "reset" is that of
+            "code" unless given; "notice" is for all notices that are not given.
         template_params: variables of the templates with a code, in order: `code`, `minutes`, or
-            `name=code` where the template calls it otherwise. Notices have none.
+            `name=code` if the template calls it otherwise. Notices have none.
         app_id: the application at Tencent Cloud.
         region: of Tencent Cloud.
         url: https, or http for a loopback host; empty for the provider's own.
@@ -180,7 +180,7 @@ class CloudOptions:
             are_known and has_code and len(set(names)) == len(names),
             "template_params",
             "模板变量的列表，如 code, minutes；变量名不同时写作 number=code",
-            "variables such as code, minutes, or number=code where the template has another name",
+            "variables such as code, minutes, or number=code if the template has another name",
         )
 
     def _require_application(self) -> None:
@@ -230,7 +230,7 @@ class CloudSender:
 
         Raises:
             NotSent: refused here, unreachable, or not accepted.
-            OutcomeUnknown: the request was sent, but the provider does not say what became of it.
+            OutcomeUnknown: the request was sent, but the provider does not report the outcome.
         """
         await self.send_and_report(message)
 
@@ -324,11 +324,11 @@ def build_tencent_request(options: CloudOptions, message: Message, now: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a provider says about a message.
+    """A provider's result for a message.
 
     Attributes:
-        code: its result code; "" where the response has none.
-        message: its words.
+        code: its result code; "" if the response has none.
+        message: its message.
     """
 
     code: str
@@ -353,7 +353,7 @@ _UNKNOWN_CODES: Final = frozenset({"InternalError.Timeout", "InternalError.SendA
 
 
 def read_verdict(provider: Provider, body: bytes) -> Verdict:
-    """Return what a response says; without a code if it is not one of the provider's."""
+    """Return the verdict in a response; without a code if it is not one of the provider's."""
     try:
         answer: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -390,7 +390,7 @@ def _find_failure(
     if is_success and code in _SUCCESS:
         return None
     if is_success and not code:
-        # It came through, and what became of it cannot be read.
+        # The provider received it, but its result cannot be read.
         return OutcomeUnknown(f"the provider's answer cannot be read{suffix}")
     is_retryable = is_retryable_status(status) or code.startswith(_RETRYABLE_PREFIXES)
     return NotSent(f"the provider answered {status}{suffix}", is_retryable)

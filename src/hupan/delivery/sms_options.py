@@ -68,7 +68,8 @@ class PlaceholderTemplate:
     def _require_balance(self) -> None:
         if "{{" in self.source:
             self._raise_invalid(
-                "两侧各一个花括号的占位符", '"{{" means nothing; a placeholder has one brace a side'
+                "两侧各一个花括号的占位符",
+                '"{{" has no meaning; a placeholder has one brace on each side',
             )
         depth = 0
         for brace in re.findall(r"[{}]", self.source):
@@ -148,7 +149,7 @@ class SuccessRule:
 
     @property
     def needs_body(self) -> bool:
-        """Whether the status alone does not decide."""
+        """Whether the status does not decide alone."""
         return bool(self.text or self.pattern or self.json_path)
 
     def matches(self, body: str) -> bool:
@@ -219,9 +220,7 @@ def _require_safe_pattern(pattern: str) -> None:
         compiles = True
     except (re.error, OverflowError, RecursionError):
         compiles = False
-    require_option(
-        compiles, "success_pattern", "有效的正则表达式", "a regular expression that is valid"
-    )
+    require_option(compiles, "success_pattern", "有效的正则表达式", "a valid regular expression")
     before, unbounded, choices = "", 0, 0
     for part in _PATTERN_TOKEN.findall(pattern):
         repeats = part[0] in _REPEATS and (len(part) > 1 or part[0] != "{")
@@ -267,7 +266,7 @@ _RESERVED_HEADERS: Final = frozenset(
     }
 )
 _MAX_PUBLIC_PATH_PART = 11
-# Values that break JSON where a placeholder is not inside quotes.
+# Values that break JSON if a placeholder is not inside quotes.
 _SAMPLE: Final = dict.fromkeys(PLACEHOLDERS, '+0"') | {"timestamp": "1700000000"}
 
 
@@ -281,7 +280,7 @@ class GatewayAddress:
 
 
 def gateway_address(url: str) -> GatewayAddress:
-    """Return where a URL that `require_gateway_url` accepts leads."""
+    """Return the target of a URL that `require_gateway_url` accepts."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return GatewayAddress(parts.scheme, parts.hostname or "", port)
@@ -417,7 +416,7 @@ class GatewayOptions:
                 _is_printable_ascii(self.body) and " " not in self.body,
                 "body",
                 "编码后的表单，如 to={to}&code={code}",
-                "is no encoded form such as to={to}&code={code}",
+                "is not an encoded form such as to={to}&code={code}",
             )
             return
         try:
@@ -431,7 +430,7 @@ class GatewayOptions:
             is_json,
             "body",
             "填入后有效的 JSON（占位符须在引号内）",
-            "is no JSON once filled in (placeholders stand inside quotes)",
+            "is not JSON once filled in (put placeholders inside quotes)",
         )
 
 
@@ -440,7 +439,7 @@ def _require_header(field_name: str, name: str) -> None:
         _HEADER_NAME.fullmatch(name) is not None,
         field_name,
         f"请求头的名称，而非 {name!r}",
-        f"{name!r} is no name",
+        f"{name!r} is not a name",
     )
     require_option(
         name.lower() not in _RESERVED_HEADERS,

@@ -135,7 +135,7 @@ class SmtpSender:
     """
 
     def __init__(self, options: SmtpOptions, brand: str = DEFAULT_BRAND) -> None:
-        import aiosmtplib  # noqa: PLC0415  costs start time where no mail is sent
+        import aiosmtplib  # noqa: PLC0415  costs start time if no mail is sent
 
         self._options = options
         self._brand = require_brand(brand)
@@ -230,12 +230,12 @@ class SmtpSender:
 
 
 def _failure_before_data(error: Exception, secrets: list[str]) -> NotSent:
-    left = NotSent(f"no mail left us ({type(error).__name__})", is_retryable=True)
+    left = NotSent(f"the mail was not sent ({type(error).__name__})", is_retryable=True)
     return _find_rejection(error, secrets) or left
 
 
 def _failure_after_data(error: Exception, secrets: list[str]) -> NotSent | OutcomeUnknown:
-    broken = OutcomeUnknown(f"broken off after DATA ({type(error).__name__})")
+    broken = OutcomeUnknown(f"the connection broke after DATA ({type(error).__name__})")
     return _find_rejection(error, secrets) or broken
 
 

@@ -185,7 +185,7 @@ MESSAGE_TEMPLATES: Final[dict[str, MessageTemplate]] = {
     "notice-signed-out": _notice_template(
         "管理员已将您账号的设备下线。",
         "设备已下线 Device signed out",
-        "The operator signed devices of your account out.",
+        "The operator signed out devices of your account.",
     ),
     "notice-account-restored": _notice_template(
         "您的账号已恢复，注销已取消。",

@@ -1,1 +1,1 @@
-"""Finds out why clients do not get along with a server: what is wrong, why, and what helps."""
+"""Finds out why clients do not work with a server: what is wrong, why, and what to do."""

@@ -43,7 +43,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one check went; `detail` is what was seen, never a secret."""
+    """The result of one check; `detail` is what was seen, never a secret."""
 
     id: str
     status: Status
@@ -149,7 +149,7 @@ def _hosts(_wire: Wire) -> str:
     ("证书可信", "the certificate is trusted"),
     (
         "证书过期、域名不符，或不信任其签发者",
-        "it ended, is for another name, or its issuer is unknown",
+        "it has expired, is for another name, or its issuer is unknown",
     ),
     (
         "换用有效证书，或用 --ca-file 指定签发者",
@@ -165,7 +165,7 @@ def _chain(wire: Wire) -> str:
 @_check(
     "certificate-names",
     ("证书包含客户端内置的域名", "the certificate is for the names in clients"),
-    ("证书缺少其中某个域名", "one of the names is missing in it"),
+    ("证书缺少其中某个域名", "one of the names is missing from it"),
     ("为全部三个域名签发证书", "issue it for all three names"),
     _OPERATIONS,
 )
@@ -180,10 +180,10 @@ def _certificate_names(wire: Wire) -> str:
 
 @_check(
     "name-constraints",
-    ("证书颁发机构只能签发已知域名", "the authority can vouch for the known names alone"),
+    ("证书颁发机构只能签发已知域名", "the authority can vouch only for the known names"),
     (
         "--ca-file 中的机构没有关键的名称约束：拿到其密钥就能冒充任何网站",
-        "one in --ca-file has no critical name constraints: its key can pretend to be any site",
+        "one in --ca-file lacks critical name constraints: its key can impersonate any site",
     ),
     (
         "改用 hupan sandbox --tls 的机构，或签发带 nameConstraints 的机构",
@@ -257,7 +257,10 @@ def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
 @_check(
     "listener",
     ("湖畔正在监听", "Hupan listens there"),
-    ("服务器没有运行，或地址属于别的程序", "the server does not run, or another program is there"),
+    (
+        "服务器没有运行，或地址属于别的程序",
+        "the server is not running, or another program uses the port",
+    ),
     ("启动服务器，并检查端口与前置代理的转发", "start the server; check the port and the proxy"),
     _OPERATIONS,
 )
@@ -273,7 +276,7 @@ def _listener(wire: Wire) -> str:
     ("前置代理保留 Host", "the proxy keeps Host"),
     (
         "前置代理改写了 Host，Web 与图片域名因此失效",
-        "it rewrites Host, so names of web and pictures fail",
+        "it rewrites Host, so the names of the web API and of pictures fail",
     ),
     ("nginx：proxy_set_header Host $host", "nginx: proxy_set_header Host $host"),
     _OPERATIONS,
@@ -290,7 +293,7 @@ def _host(wire: Wire) -> str:
     ("前置代理保留 x-result", "the proxy keeps x-result"),
     (
         "前置代理删除了响应头，日志与封禁工具看不到结果",
-        "the proxy drops headers that log and ban tools read",
+        "the proxy drops headers that logs and ban tools read",
     ),
     (
         "不要在前置代理隐藏 x-result 与 x-request-id",
@@ -320,7 +323,7 @@ def _token(wire: Wire) -> str:
 
 @_check(
     "error-pages",
-    ("前置代理不替换错误响应", "the proxy leaves errors alone"),
+    ("前置代理不替换错误响应", "the proxy does not replace errors"),
     ("前置代理用自己的页面替换了 404", "the proxy replaces 404 by a page of its own"),
     ("nginx：proxy_intercept_errors off", "nginx: proxy_intercept_errors off"),
     _OPERATIONS,
@@ -337,7 +340,7 @@ def _error_pages(wire: Wire) -> str:
     ("前置代理不重发 POST", "the proxy sends no POST twice"),
     (
         "连接中断后前置代理重发了 POST，同一操作会执行两次",
-        "after a broken connection it sends a POST again, which is then carried out twice",
+        "after a broken connection it sends a POST again, which is then executed twice",
     ),
     (
         "nginx：从 proxy_next_upstream 中去掉 non_idempotent",
@@ -362,7 +365,7 @@ def _retries(wire: Wire) -> str:
 
 
 def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, object]] | None:
-    """Read or replace the faults of a sandbox; return None where there is none."""
+    """Read or replace the faults of a sandbox; return None if there is none."""
     body = None if faults is None else json.dumps(faults).encode()
     reply = wire.send(method, "/sandbox/faults", body)
     if reply.status != _OK or not reply.header("content-type").startswith("application/json"):
@@ -373,9 +376,12 @@ def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, ob
 
 @_check(
     "cors",
-    ("浏览器可跨源访问", "browsers may call it"),
+    ("浏览器可跨源访问", "browsers can call the API"),
     ("前置代理自行响应 OPTIONS，或 cors_origins 不含该来源", "the proxy answers OPTIONS itself"),
-    ("让前置代理转发 OPTIONS；检查 cors_origins", "pass OPTIONS on; look at cors_origins"),
+    (
+        "让前置代理转发 OPTIONS；检查 cors_origins",
+        "let the proxy pass on OPTIONS; check cors_origins",
+    ),
     "docs/settings.md",
 )
 def _cors(wire: Wire) -> str:
@@ -389,7 +395,7 @@ def _cors(wire: Wire) -> str:
 @_check(
     "socket",
     ("WebSocket 可连接", "the WebSocket opens"),
-    ("前置代理没有转发 Upgrade", "the proxy does not pass Upgrade on"),
+    ("前置代理没有转发 Upgrade", "the proxy does not pass on Upgrade"),
     ("按 deploy/ 中的示例配置 /ws", "set up /ws as the files in deploy/ do"),
     _OPERATIONS,
 )
@@ -418,10 +424,10 @@ def _socket(wire: Wire) -> str:
     _OPERATIONS,
 )
 def _clock(wire: Wire) -> str:
-    told = wire.send("GET", "/healthz").header("date")
-    if not told:
+    date = wire.send("GET", "/healthz").header("date")
+    if not date:
         raise NotApplicable
-    seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+    seconds = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
     _expect(abs(seconds) <= _MAX_CLOCK_SECONDS, f"{seconds:+.0f} s")
     return f"{seconds:+.0f} s"
 
@@ -443,7 +449,7 @@ def _body_passes(wire: Wire) -> str:
     "body-bound",
     ("过大的请求被拒绝", "bodies that are too large are refused"),
     ("前置代理改写了 413，或响应的不是湖畔", "the proxy changes 413, or it is not Hupan"),
-    ("不要在前置代理改写状态码", "leave status codes alone in the proxy"),
+    ("不要在前置代理改写状态码", "do not rewrite status codes in the proxy"),
     _OPERATIONS,
 )
 def _body_bound(wire: Wire) -> str:
@@ -459,10 +465,10 @@ def _send_body(wire: Wire, size: int) -> int:
 
 @_check(
     "compression",
-    ("客户端未要求时不压缩", "nothing is compressed unasked"),
+    ("客户端未要求时不压缩", "nothing is compressed unless requested"),
     (
         "前置代理总是压缩，而有的客户端不会解压",
-        "the proxy always compresses; one client cannot inflate",
+        "the proxy always compresses; one client cannot decompress",
     ),
     ("只在请求带有 Accept-Encoding 时压缩", "compress only for Accept-Encoding"),
     _OPERATIONS,

@@ -39,10 +39,10 @@ _ADVICE: Final = {
         "docs/operations.md",
     ),
     "client-address": Advice(
-        LocalizedText("前置代理传递客户端 IP", "the proxy passes the client's address on"),
+        LocalizedText("前置代理传递客户端 IP", "the proxy passes on the client's address"),
         LocalizedText(
             "未设置 trusted_proxies，所有客户端看上去是同一个 IP",
-            "trusted_proxies is not set, so all clients look like one",
+            "trusted_proxies is not set, so all clients appear to be one",
         ),
         LocalizedText(
             "设置 trusted_proxies 与 client_ip_header", "set trusted_proxies and client_ip_header"
@@ -66,7 +66,7 @@ def examine_settings(config: Path | None) -> list[Finding]:
         settings = load_with_sources({}, os.environ, config).settings
     except SettingsError as error:
         wrong = _group_by_area(problem.name for problem in error.problems)
-        return _findings(wrong, "skipped")  # nothing else was looked at
+        return _findings(wrong, "skipped")  # nothing else was checked
     wrong = _group_by_area(problem.name for problem in find_problems(settings))
     if _trusts_no_proxy(settings):
         wrong["client-address"] = {"trusted_proxies"}

@@ -20,14 +20,14 @@ from hupan.store.database import Database
 
 POLL_SECONDS = 10.0
 RETRY_SECONDS = HOUR_SECONDS
-"""After a backup that failed, or whose process was killed."""
+"""The pause after a backup that failed, or whose process was killed."""
 HOLD_SECONDS = RETRY_SECONDS / 6
-"""So often the process that makes a backup says so, lest another begins one, too."""
+"""How often the process that makes a backup reports it, so that no other process begins one."""
 GRACE_SECONDS = HOUR_SECONDS
-"""So long a server that just started counts as ready, however old the newest backup is."""
+"""How long a server that just started counts as ready, however old the newest backup is."""
 MAX_OUTPUT_BYTES = 64 * 1024
 END_SECONDS = 2.0
-"""So long a process may remove its files before it is killed; less than a task has to stop."""
+"""How long a process has to remove its files before it is killed; less than a task has to stop."""
 _WORKER = "hupan.admin.backup_worker"
 _log = logging.getLogger("hupan.backups")
 

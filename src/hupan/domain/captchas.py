@@ -26,7 +26,7 @@ _NONCE_BYTES = 12
 _MAX_CLOCK_SKEW_SECONDS = 60
 """Maximum difference between the clocks of two nodes."""
 _SLIDE_DIGITS = 3
-"""Of a sealed place: the length of an id must not reveal whether it is below 100."""
+"""Digits of an encrypted position: the length of an id must not reveal whether it is below 100."""
 SLIDE_TOLERANCE_PIXELS = 5
 """How far from the gap a tile may be (wire.md 8.6)."""
 

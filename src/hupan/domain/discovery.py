@@ -274,13 +274,13 @@ class DiscoveryImporter:
 FEATURED_CATEGORY = "精选"
 """The category of all featured groups, in addition to their own."""
 DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅")
-"""Those of the reference, used until others are set."""
+"""The categories of the reference, used until others are set."""
 MAX_CATEGORIES = 50
 MAX_CATEGORY_CHARACTERS = 16
 MAX_REQUESTED_CATEGORY_CHARACTERS = 64
 """The maximum in requests; more than `MAX_CATEGORY_CHARACTERS` finds nothing."""
 MAX_KEYWORD_CHARACTERS = 32
-"""As on the wire (security I8)."""
+"""The maximum, as on the wire (security I8)."""
 MAX_BOTS = 100
 """The list of bots has no pages."""
 _GROUP_ID = re.compile("[1-9][0-9]{8}")
@@ -475,7 +475,7 @@ GROUP_COLUMNS = (
         integer_parser(10**8, 10**9 - 1),
         None,
         "九位数字，首位不为 0",
-        "nine digits, not 0 first",
+        "nine digits, the first not 0",
     ),
     ImportColumn("banId", _parse_count, 0, _COUNT_HELP_ZH, _COUNT_HELP_EN),
     ImportColumn("nickname", _parse_name, None, *_NAME_HELP),
@@ -492,7 +492,7 @@ GROUP_COLUMNS = (
     ),
     ImportColumn("featured", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
 )
-"""In the order of the record."""
+"""The columns in the order of the record."""
 
 BOT_COLUMNS = (
     ImportColumn(
@@ -500,7 +500,7 @@ BOT_COLUMNS = (
         integer_parser(10**7, 10**8 - 1),
         None,
         "八位数字，首位不为 0",
-        "eight digits, not 0 first",
+        "eight digits, the first not 0",
     ),
     ImportColumn("nickname", _parse_name, None, *_NAME_HELP),
     ImportColumn("introduction", _parse_introduction, "", *_INTRODUCTION_HELP),

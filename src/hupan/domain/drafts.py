@@ -1,9 +1,9 @@
 """Drafts for the account's sockets in other processes (wire.md 8.1, decision 36).
 
-They travel by the store, as ends of sessions do, so every process is reached: a worker, a node, and
-also through a pooler. Drafts are a hint: a later one replaces an earlier one, what exceeds a bound
-is dropped, and no request awaits them. In the store they are encrypted, and deleted once they are
-read.
+They go through the store, as ends of sessions do, so every process is reached: a worker, a node,
+and also through a pooler. Drafts are a hint: a later one replaces an earlier one, what exceeds a
+bound is dropped, and no request awaits them. In the store they are encrypted, and deleted once they
+are read.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ ROUND_SECONDS = 0.2
 HELD_SECONDS = 0.8
 """How long a draft is kept for processes whose sockets the store does not know yet."""
 STALE_SECONDS = 5.0
-"""After so long without a round, what waits is too old to be shown."""
+"""After this time without a round, waiting drafts are too old to be shown."""
 LINGER_SECONDS = 10.0
 """How long others may still send to this process after its last socket is gone."""
 MAX_HELD = 256
@@ -108,7 +108,7 @@ class Drafts:
 
         Args:
             sender: the socket that it comes from.
-            chat: what is written in.
+            chat: the chat that the draft is for.
             message: as sockets get it.
         """
         self._presence.pass_on(sender, message)

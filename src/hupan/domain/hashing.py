@@ -211,7 +211,7 @@ class HashProcess:
         return self._process.wait()
 
     def close_stream(self) -> None:
-        """Close the socket, on which the process exits, as it does when the server ends."""
+        """Close the socket; the process then exits, as it does when the server ends."""
         with contextlib.suppress(OSError):
             self._stream.close()
 
@@ -231,7 +231,7 @@ class HashProcess:
             raise ConnectionResetError("the process that hashes passwords has ended")
         answer = json.loads(line)
         if answer is None:
-            raise OSError(errno.ENOMEM, "there is no memory to hash a password")
+            raise OSError(errno.ENOMEM, "there is not enough memory to hash a password")
         return answer
 
 
@@ -370,7 +370,7 @@ class PasswordHasher:
         return is_correct and tested is stored
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether a hash was made with other parameters than the current ones."""
+        """Return whether the parameters of a hash differ from the current ones."""
         return not stored.startswith(self._phc_prefix)
 
     def close(self) -> None:

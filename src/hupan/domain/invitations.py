@@ -149,7 +149,7 @@ def parse_invitation_code(text: str, field: str) -> str:
     """Normalize a code of 4 to 16 letters and digits to upper case.
 
     Raises:
-        InvalidField: it is no such code.
+        InvalidField: it is not such a code.
     """
     code = text.strip(" ")
     if not _INVITATION_CODE.fullmatch(code):

@@ -87,7 +87,7 @@ class LimitCounters:
             return await self._request(f"network:{network}", [])
         account_id = clean_pasted_id(subject)
         if not _RESET_ACCOUNT_ID.fullmatch(account_id):
-            return await self._request("", [self._contact_parser.parse_contact(subject, "who")])
+            return await self._request("", [self._contact_parser.parse_contact(subject, "target")])
         account = await find_account(self._database, AccountId(int(account_id)))
         if account is None:
             raise UnknownUser
@@ -157,5 +157,5 @@ def _parse_network(text: str) -> IpNetwork | None:
     except ValueError:
         return None
     if network.prefixlen < WIDEST_PREFIX_BITS[network.version]:
-        raise InvalidField("who")
+        raise InvalidField("target")
     return network

@@ -97,7 +97,7 @@ class IntegrityChecker:
         """Raise StoreUnavailable if the store fails, or the last check found faults."""
         await self._database.check()
         if self._fault_count or await self._read_fault_count():
-            raise StoreUnavailable("the last look at all rows found faults; see the log")
+            raise StoreUnavailable("the last integrity check found faults; see the log")
 
     async def _read_fault_count(self) -> int:
         # One machine of a distributed database has the number: without it, the last one counts.
@@ -119,9 +119,9 @@ class IntegrityChecker:
         faults = await self._find_faults()
         self._fault_count = len(faults)
         for fault in faults[:MAX_LOGGED_FAULTS]:
-            _integrity_log.error("the store is not sound: %s", fault)
+            _integrity_log.error("the integrity check found a fault: %s", fault)
         if not faults:
-            _integrity_log.info("all rows were looked at: the store is sound")
+            _integrity_log.info("the integrity check of all rows found no faults")
         await self._database.run_transaction(lambda tx: set_fault_count(tx, len(faults)))
         return faults
 
@@ -180,7 +180,7 @@ class OrphanIdentityRepair:
             return False
         await release_identity(tx, identity.kind, identity.value, identity.account_id)
         _orphan_log.warning(
-            "released a claim that its account does not show: %s, account %d",
+            "released an identity that its account does not have: %s, account %d",
             identity.kind,
             identity.account_id,
         )

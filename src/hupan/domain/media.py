@@ -176,9 +176,9 @@ _DEFAULT_AVATAR = re.compile(r"default/([1-9][0-9]{0,18})\.png")
 class PictureAddresses:
     """Addresses of pictures.
 
-    Without a base, pictures have the host name that clients have built in, and a client whose name
-    resolution leads that to this server sees them. They are stored so, too, where the base depends
-    on the client.
+    Without a base, pictures have the host name that clients have built in, and a client that
+    resolves this name to this server sees them. They are stored in this form too, if the base
+    depends on the client.
 
     Args:
         public_url: of this server, "" if unknown.
@@ -262,7 +262,7 @@ class AvatarPictures:
         self._max_pictures = max_pictures
 
     async def resolve(self, tx: Transaction, account: Account, url: str) -> str | None:
-        """Return the public address of the caller's picture, None where the URL names no picture.
+        """Return the public address of the caller's picture, None if the URL names no picture.
 
         "" is the default avatar. The account is locked. An address of the public picture host that
         names no upload stays as it is, and its key belongs to this account from now on: otherwise
@@ -337,7 +337,7 @@ LEASE_MARGIN_SECONDS = 5 * 60
 """A row is refused this long before its file may be deleted: no clocks differ that much."""
 REMOVAL_BATCH_SIZE = 200
 NO_ACCOUNT = AccountId(0)
-"""Of files that no row named when they were found; by now one may."""
+"""The owner of files that no row named when they were found; by now one may."""
 REMOVAL_RETRY_SECONDS = 10 * 60
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _log = logging.getLogger("hupan.media")

@@ -108,7 +108,7 @@ class RecentTargets:
         return min((asked.next_at for asked in self._asked.values()), default=None)
 
     def take_due(self, now: float) -> list[RecentTarget]:
-        """Return the targets to ask for now; each comes again after twice the time."""
+        """Return the targets to ask for now; each is due again after twice the time."""
         due = [target for target, asked in self._asked.items() if asked.next_at <= now]
         for target in due:
             asked = self._asked[target]
@@ -249,7 +249,7 @@ class NoticeQueue:
     async def _enqueue(
         self, tx: Transaction, target: ContactAddress, purpose: str, now: int
     ) -> None:
-        # Unless one that waits says the same, or there were too many.
+        # Unless a pending notice says the same, or there were too many.
         subject = notices_key(target.channel, target.key) + purpose
         # Per spelling: at some hosts the others belong to other people: these must not use up
         # the one notice that the owner gets at least (security A2).
@@ -293,7 +293,7 @@ MAX_RECENT_TARGETS = 10_000
 MAX_TARGETS_AT_ONCE = 4
 """Fewer than a pool has connections: each may wait for a machine that does not answer."""
 MAX_CHANGE_SECONDS = 60
-"""Longer than a transaction takes from making a message to its commit."""
+"""Longer than a transaction takes from creating a message to its commit."""
 MAX_STOP_SECONDS = 3.0
 """How long the server waits for running sends when it stops."""
 _MAX_IN_FLIGHT = {
@@ -380,7 +380,7 @@ class OutboxWorker:
         """Return once everything that is due now was sent; for senders that never fail.
 
         Any number of callers share a round that begins after their calls: with a round each, one
-        of them would always be running, and no caller would ever find the outbox at rest.
+        of them would always be running, and no caller would ever find the outbox idle.
         """
         begun = self._begun_rounds
         self._list_again_at = -1.0
@@ -546,7 +546,7 @@ class OutboxWorker:
             return
         self._surplus_checked_at = now
         self._has_listed = False
-        if self._is_distributed():  # one statement in place of one for each kind
+        if self._is_distributed():  # one statement instead of one per kind
             counts = await count_messages(self._database)
             if max(counts.values()) <= MAX_QUEUED_MESSAGES:
                 return

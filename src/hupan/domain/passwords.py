@@ -1,6 +1,6 @@
 """Password policy and password reset (security P1-P3, P6).
 
-A password must be at least so long and not easy to guess; no kinds of characters are required
+A password must have a minimum length and not be easy to guess; no kinds of characters are required
 (security P2), and existing passwords are never checked. Easy to guess are common passwords, dates,
 mobile numbers, keyboard walks, alphabetical sequences, repetitions, and numbers that sound like
 words in Chinese (520, 1314).

@@ -33,7 +33,7 @@ _LISTS: tuple[tuple[PendingKind, ListRows], ...] = (
     ("file", list_removals),
 )
 _ACTING = ("message", "erasure", "file")
-"""What does something when its time comes; all else is over then by itself."""
+"""The kinds of events that need an action when they are due; all others simply end."""
 
 
 class PendingEvent(Struct, frozen=True, order=True):
@@ -58,7 +58,7 @@ class PendingEvents:
         self._policy = policy
 
     async def list_next(self, max_events: int) -> list[PendingEvent]:
-        """Return what happens next, the soonest first."""
+        """Return what happens next, soonest first."""
         now = int(self._clock.now())
         events = await self._list_sessions(now, max_events)
         for kind, list_rows in _LISTS:

@@ -45,7 +45,7 @@ RENEW_SECONDS = 10.0
 ALIVE_MS = 40_000
 """A process without a sign of life for this long has no sockets."""
 FORGET_MS = 300_000
-"""After so long its rows are deleted."""
+"""After this time, its rows are deleted."""
 RECHECK_SECONDS = 600.0
 """How often the session of a socket is looked up again; that counts as its use (security T4)."""
 MAX_RECHECKS_PER_ROUND = 50
@@ -59,11 +59,11 @@ class Link(Protocol):
     """A socket, as the rules see it."""
 
     def end(self) -> None:
-        """Close it, for its session has ended."""
+        """Close it because its session has ended."""
         ...
 
     def give_way(self) -> None:
-        """Close it, for the account has too many."""
+        """Close it because the account has too many."""
         ...
 
     def pass_on(self, message: bytes) -> None:
@@ -76,7 +76,7 @@ class Connection:
 
     Attributes:
         number: names it within this process.
-        connected_at_ms: unix milliseconds: which of several is the oldest follows from them.
+        connected_at_ms: unix milliseconds; they determine which of several is the oldest.
     """
 
     __slots__ = ("account", "connected_at_ms", "link", "number", "token_hash")
@@ -95,7 +95,7 @@ class Connection:
 
 
 class Presence:
-    """Connections of this process, and what the store says of those of others.
+    """Connections of this process, and what the store knows of those of other processes.
 
     Args:
         database: the store.
@@ -128,7 +128,7 @@ class Presence:
         self._by_account: dict[AccountId, dict[int, Connection]] = {}
         self._by_number: dict[int, Connection] = {}
         self._logging_in: dict[int, Connection] = {}
-        # When each was looked up last, the longest ago first.
+        # When each was last looked up, oldest first.
         self._checked: dict[Connection, float] = {}
         # What the store is to learn: rows to insert, and to delete.
         self._to_insert: dict[int, Connection] = {}
@@ -155,14 +155,14 @@ class Presence:
         self._task.start()
 
     async def stop(self) -> None:
-        """Stop, and take the rows of this process out of the store, if that can be done."""
+        """Stop, and remove the rows of this process from the store, if possible."""
         await self._task.stop()
         if not self._alive_at:
             return
         try:
             await self._purge(self._process)
         except StoreUnavailable:
-            _log.warning("the sockets of this process stay in the store until they are forgotten")
+            _log.warning("the sockets of this process stay in the store until they expire")
 
     async def log_in(
         self,
@@ -367,13 +367,14 @@ class Presence:
                 await self._purge(process)
 
     async def _learn_who_lives(self, rows: list[SocketRow]) -> None:
-        # What others said is compared with what this process said, which must be fresh too.
+        # Reports of other processes are compared with that of this process, which must be fresh
+        # too.
         try:
             await self._renew_if_due(self._time())
             if any(row.process not in self._alive_at for row in rows):
                 self._alive_at |= await list_processes(self._database)
         except StoreUnavailable:
-            _log.warning("who is connected is not known exactly")
+            _log.warning("the list of connected clients may be inaccurate")
 
     def _is_alive(self, process: int) -> bool:
         own = self._alive_at.get(self._process, 0)
@@ -450,7 +451,7 @@ class Presence:
 
 
 _Changes: TypeAlias = tuple[list[Connection], list[Connection]]
-"""Of one account: to insert, and to delete."""
+"""Changes of one account: to insert, and to delete."""
 
 
 def _note_earliest(since: dict[bytes, int], token_hash: bytes, connected_at: int) -> None:

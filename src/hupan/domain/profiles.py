@@ -1,6 +1,6 @@
 """Profiles, personal data, privacy, avatars, nicknames and remarks (security D4, U1).
 
-Others see of an account what it chose to show, or the server's default (security D4).
+Other users see what an account chose to show, or the server's default (security D4).
 """
 
 import re
@@ -147,7 +147,7 @@ def parse_avatar_url(text: str, field: str, hosts: Collection[str] = ()) -> str:
         hosts: allowed hosts, `*.` before a name for all its subdomains; empty for any host.
 
     Raises:
-        InvalidField: it is no such URL, or contains something misleading or harmful.
+        InvalidField: it is not such a URL, or contains something misleading or harmful.
     """
     parts = _AVATAR_URL.fullmatch(text) if len(text) <= MAX_AVATAR_URL_CHARACTERS else None
     if parts is None or not _is_safe(text):
@@ -280,7 +280,7 @@ class Profiles:
 
 MAX_REMARKS = 5_000
 MAX_TOTAL_REMARK_CHARACTERS = 250_000
-"""Of all remarks of an account together, 50 for each: at most 1 MB (security X5)."""
+"""The maximum of all remarks of an account together, 50 for each: at most 1 MB (security X5)."""
 MAX_REMARK_NAME_CHARACTERS = 32
 MAX_REMARK_PHONE_CHARACTERS = 64
 MAX_REMARK_FIELDS = 20
@@ -513,7 +513,7 @@ class ProfileEdits:
         """Change a nickname; the current one changes and counts nothing.
 
         Raises:
-            InvalidField: it is no valid nickname.
+            InvalidField: it is not a valid nickname.
         """
         new = parse_nickname(name, "name")
 

@@ -68,8 +68,8 @@ class DrawnPicture:
 def redraw(source: BinaryIO, target: BinaryIO) -> DrawnPicture:
     """Redraw a picture: the same pixels, and nothing else of the upload.
 
-    Format, size and number of pixels are checked before anything is decoded. Of an animation the
-    first frame is drawn. A photo is turned as its metadata says, and then loses all of them.
+    Format, size and number of pixels are checked before anything is decoded. Of an animation, only
+    the first frame is kept. A photo is rotated as its metadata says, and then loses all metadata.
 
     Raises:
         RefusedPicture: it is of another kind, too large or broken.
@@ -131,7 +131,7 @@ def _turn_upright(image: "Image.Image") -> "Image.Image":
 
 
 def _strip(image: "Image.Image", extension: str) -> "Image.Image":
-    """Return the pixels alone, in a mode that the format has: no profile, text or metadata."""
+    """Return only the pixels, in a mode that the format has: no profile, text or metadata."""
     if image.mode.startswith("I;16"):  # a conversion would clip instead of dividing
         image = image.convert("I")
         image = image.point(lambda level: level * (1 / 256)).convert("L")
@@ -207,7 +207,7 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
     try:
         _bound_this_process()
         _close_all_but(source, target, writer)
-        # Never closed: what a refusal leaves unwritten would fail once more.
+        # Never closed: the unwritten rest of a refusal would fail again.
         upload, picture = os.fdopen(source, "rb"), os.fdopen(target, "wb")
         try:
             drawn = redraw(upload, picture)
@@ -221,7 +221,7 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close what was inherited: by the socket, uploads of others come and results are believed."""
+    """Close inherited files: the socket carries other uploads, and results on it are trusted."""
     os.dup2(1, 2)  # to nowhere
     os.close(0)
     start = 3

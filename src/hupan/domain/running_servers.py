@@ -26,7 +26,7 @@ LISTINGS_TO_FORGET = 10
 
 
 class RunningServer:
-    """The running_server of one process; also removes what killed processes left."""
+    """Records that one process runs; also removes what killed processes left."""
 
     def __init__(
         self, database: Database, process_number: int, count: IncrementMetric = ignore_metric
@@ -48,7 +48,7 @@ class RunningServer:
         self._task.start()
 
     async def stop(self) -> None:
-        """Stop, and say so; a store that cannot be reached finds out by itself."""
+        """Stop, and record it; if the store cannot be reached, other processes notice later."""
         await self._task.stop()
         await self.withdraw()
 

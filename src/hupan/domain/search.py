@@ -21,7 +21,7 @@ from hupan.store.database import Database
 from hupan.store.discovery import list_bots, normalize_search_text
 
 MAX_HITS = 20
-"""Of each kind."""
+"""The maximum of each kind."""
 MAX_SEARCHED_BOTS = 500
 """The bots with the most users; others are found by their id."""
 ACCOUNTS_PER_FILL = 200

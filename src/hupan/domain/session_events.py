@@ -18,7 +18,8 @@ class SessionEvent(Struct, frozen=True):
     """An event of the stream.
 
     Attributes:
-        id: resumes the stream after this event; 0 for one that says that some may be missing.
+        id: resumes the stream after this event; 0 for the event that reports that some may be
+            missing.
         sid: SHA-256 of the token, in hex.
     """
 
@@ -41,7 +42,7 @@ class SessionEvents:
 
     def __init__(self, feed: SessionEndFeed, last_id: int, now: float) -> None:
         self._feed = feed
-        # Ends become visible in another order than they were recorded.
+        # Ends may become visible in another order than that of their recording.
         self._after = last_id - OVERLAP_MS
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(MAX_UNREAD_EVENTS)
         self._is_overrun = False
@@ -59,11 +60,11 @@ class SessionEvents:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._subscription.cancel()
 
     async def next(self) -> SessionEvent | None:
-        """Return the next event as soon as there is one; None after one that found no room."""
+        """Return the next event as soon as there is one; None after an event that was dropped."""
         if self._is_overrun and self._events.empty():
             return None
         return await self._events.get()

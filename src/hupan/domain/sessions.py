@@ -138,7 +138,7 @@ class Tokens:
 
 
 MAX_KNOWN_DEVICES = 50
-"""Known devices per account, or one per session where more sessions are allowed.
+"""Known devices per account, or one per session if more sessions are allowed.
 
 Those that signed in longest ago are dropped: their wrong attempts count as a stranger's.
 """

@@ -1,4 +1,4 @@
-"""The coin shop: products of the operator's, and orders that are paid in coins (wire.md 8.3, R09).
+"""The coin shop: the operator's products, and orders that are paid in coins (wire.md 8.3, R09).
 
 An order is one transaction: the piece leaves the stock, the coins leave the balance by an entry of
 the journal, VIP begins. The account is locked first, then the product, so two orders never wait for
@@ -58,12 +58,12 @@ _IMAGE_URL = re.compile("https?://[!-~]{1,500}")
 
 
 class ProductChange(Struct, frozen=True, kw_only=True):
-    """What an operator says of a product; None leaves it as it is, or at its default.
+    """What an operator sets about a product; None leaves it as it is, or at its default.
 
     Attributes:
         type: 1 is VIP for `cycle` days; the server delivers nothing else.
         price: whole coins.
-        price_vip: for accounts with VIP; that of all others where it was never set.
+        price_vip: for accounts with VIP; that of all others if it was never set.
         on_sale: whether clients see it.
     """
 
@@ -129,7 +129,7 @@ class CoinShop:
         Raises:
             UnknownProduct: there is none with this id.
             SoldOut: no piece is left.
-            PriceChanged: another price holds for this account now.
+            PriceChanged: another price applies to this account now.
             NotEnoughCoins: the balance is lower than the price.
         """
         return await self._database.run_transaction(
@@ -221,7 +221,7 @@ class CoinShop:
 
 
 async def _deliver(tx: Transaction, account: AccountId, product: Product, now: int) -> None:
-    """Extend VIP where that was bought; all else is the operator's to deliver."""
+    """Extend VIP if that was bought; the operator delivers everything else."""
     if product.type == VIP_TYPE:
         until = await extend_vip(tx, account, now, product.cycle * DAY_SECONDS)
         if until is None or until > MAX_UNIX_TIME:

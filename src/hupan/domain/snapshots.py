@@ -2,7 +2,7 @@
 
 The file is lines of JSON: a header; for each table an object with its columns, then an array for
 each row; an object for each captured message, for the credentials of each account that the sandbox
-made, and for each piece of a picture; at last the SHA-256 of all lines before. Every line is
+created, and for each piece of a picture; at last the SHA-256 of all lines before. Every line is
 checked before anything is restored.
 """
 
@@ -41,11 +41,11 @@ _STEM_CHARACTERS = 26
 
 
 class InvalidSnapshot(LocalizedError):
-    """A file is no snapshot that can be restored here; the text says why."""
+    """A file is not a snapshot that can be restored here; the text says why."""
 
 
 class SnapshotTooLarge(LocalizedError):
-    """The data is more than a snapshot holds."""
+    """The data is more than a snapshot can hold."""
 
     def __init__(self) -> None:
         megabytes = MAX_SNAPSHOT_BYTES // 2**20
@@ -79,7 +79,7 @@ class SandboxState(Struct, frozen=True, rename="camel"):
 
 
 class SnapshotHeader(Struct, frozen=True, rename="camel"):
-    """What the first line says.
+    """The first line of a file.
 
     Attributes:
         hupan: the version that wrote it.
@@ -106,7 +106,7 @@ class Snapshot:
     Attributes:
         tables: the rows of each table.
         messages: that were captured, as JSON objects.
-        credentials: of accounts that the sandbox made, as JSON objects.
+        credentials: of accounts that the sandbox created, as JSON objects.
         pictures: by file name.
     """
 
@@ -118,7 +118,7 @@ class Snapshot:
 
 
 class SnapshotLine(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A line that is no row: one of the kinds that its fields name."""
+    """A line that is not a row: one of the kinds that its fields name."""
 
     table: str = ""
     columns: list[str] = []
@@ -187,9 +187,9 @@ def decode_header(file: bytes) -> SnapshotHeader:
     try:
         header = _decode_header(file.partition(b"\n")[0])
     except _UNREADABLE as error:
-        raise InvalidSnapshot("这不是快照文件", "this is no snapshot") from error
+        raise InvalidSnapshot("这不是快照文件", "this is not a snapshot") from error
     if header.format != _FORMAT:
-        raise InvalidSnapshot("这不是快照文件", "this is no snapshot")
+        raise InvalidSnapshot("这不是快照文件", "this is not a snapshot")
     return header
 
 
@@ -198,7 +198,7 @@ def decode_snapshot(file: bytes, key: str) -> Snapshot:
 
     Args:
         file: of any origin.
-        key: what the header of a snapshot of this sandbox says.
+        key: that of this sandbox, as in the header of its snapshots.
 
     Raises:
         InvalidSnapshot: it is damaged, or of another version or key.
@@ -253,7 +253,7 @@ class _SnapshotReader:
         """Return the snapshot.
 
         Raises:
-            InvalidSnapshot: a line is not as it should be.
+            InvalidSnapshot: a line is not valid.
         """
         for number, line in enumerate(lines, 2):
             try:
@@ -275,14 +275,14 @@ class _SnapshotReader:
         table = self._table
         self._row_count += 1
         if table is None or self._row_count > MAX_ROWS:
-            raise ValueError("a row too many")
+            raise ValueError("too many rows")
         values: list[Value] = [*_decode_row(line)]
         for index, column in enumerate(table.columns[: len(values)]):
             value = values[index]
             if column.type == "BLOB" and isinstance(value, str):
                 values[index] = b64decode(value, validate=True)
         if not is_row_of(table, values):
-            raise ValueError("no row of this table")
+            raise ValueError("not a row of this table")
         self._tables[table.name].append(tuple(values))
 
     def _read_line(self, line: SnapshotLine) -> None:
@@ -293,7 +293,7 @@ class _SnapshotReader:
             self._tables.setdefault(table.name, [])
         elif line.picture:
             if not is_picture_name(line.picture):
-                raise ValueError("no name of a picture")
+                raise ValueError("not the name of a picture")
             piece = b64decode(line.piece, validate=True)
             self._pictures.setdefault(line.picture, bytearray()).extend(piece)
         elif line.message:
@@ -368,7 +368,7 @@ class StoreSnapshots:
             )
         except Conflict as error:
             raise InvalidSnapshot(
-                "快照中的数据自相矛盾", "the data in the snapshot contradicts itself"
+                "快照中的数据自相矛盾", "the data in the snapshot is inconsistent"
             ) from error
         await self._put_pictures(snapshot)  # one may have been deleted just before
 

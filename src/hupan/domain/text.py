@@ -9,7 +9,7 @@ MAX_NICKNAME_CHARACTERS = 32
 MAX_CONSECUTIVE_MARKS = 3
 MAX_CONSECUTIVE_TALL_MARKS = 4
 MAX_BYTES_PER_CHARACTER = 4
-"""So a nickname of 32 characters has at most 128 bytes (security U5)."""
+"""The maximum, so that a nickname of 32 characters has at most 128 bytes (security U5)."""
 MAX_RAW_BYTES_PER_CHARACTER = 12
 """Decomposed text has at most three times the bytes of its normal form (é, 각, ᾂ)."""
 MAX_CONSECUTIVE_RAW_MARKS = 8

@@ -76,7 +76,7 @@ MAX_LAG_SECONDS = 2.0
 MIN_LEAP_DURATION_SECONDS = HOUR_SECONDS
 """How long a leap must last before it is followed."""
 MAX_DOWNTIME_SECONDS = 30 * DAY_SECONDS
-"""The longest downtime that is believed on the word of the system clock alone."""
+"""The longest downtime for which the system clock alone is trusted."""
 MIN_PLAUSIBLE_TIME = 1_767_225_600
 """The year 2026: earlier times come from a machine whose clock was never set."""
 _log = logging.getLogger("hupan.clock")
@@ -90,7 +90,7 @@ class ClockDoubt:
         name: kind of the doubt.
         since: monotonic time at which it began.
         ahead_seconds: how far the system clock was ahead of monotonic time.
-        wall_time: what the system clock said.
+        wall_time: the time of the system clock.
         confirmed_time: the latest time recorded by a process without doubt.
     """
 
@@ -155,8 +155,8 @@ class ClockSync:
         elif times.latest >= MIN_PLAUSIBLE_TIME and pause > MAX_JUMP_SECONDS:
             self._begin_doubt("clock-start", times)
             _log.warning(
-                "the last time known is %d s ago: nothing is purged or erased for an hour. If the "
-                "machine's clock is wrong, stop the server and set it right",
+                "the latest recorded time is %d s ago: nothing is purged or erased for an hour. If "
+                "the machine's clock is wrong, stop the server and correct it",
                 pause,
             )
         await self.sync()
@@ -209,18 +209,18 @@ class ClockSync:
         if doubt is None:
             doubt = self._begin_doubt("clock-leap", times)
             _log.error(
-                "the machine's clock leapt %d s ahead: it is not followed before that has lasted "
-                "an hour. Set it right, or start with trust_clock = true if it is right",
+                "the machine's clock jumped %d s ahead: it is followed only after this has lasted "
+                "an hour. Correct the clock, or start with trust_clock = true if it is right",
                 leap,
             )
         if doubt.name == "clock-leap" and not leap:
-            _log.warning("the machine's clock has leapt back")
+            _log.warning("the machine's clock has jumped back")
             await self._end_doubt(tx)
         elif self._is_confirmed(times):
             await self._accept_clock(tx, "other servers of the store have the same time")
         elif self._is_contradicted(times, doubt):
             if not self._is_contradiction_logged:
-                _log.error("other servers of the store have another time than this machine")
+                _log.error("other servers of the store have a different time from this machine")
             self._is_contradiction_logged = True
             self._begin_doubt(doubt.name, times, lasted=False)
             await restart_clock_doubt(tx, doubt.name, int(clock.system_time()))
@@ -245,7 +245,7 @@ class ClockSync:
         return abs(times.confirmed - self._clock.system_time()) <= MAX_JUMP_SECONDS
 
     def _is_contradicted(self, times: ClockState, doubt: ClockDoubt) -> bool:
-        # A process without doubt continues with another time, or the clock leapt again.
+        # A process without doubt continues with another time, or the clock jumped again.
         ahead = self._clock.system_time() - self._clock.monotonic()
         return (
             times.confirmed > doubt.confirmed_time
@@ -271,7 +271,9 @@ class ClockSync:
         self._is_lag_logged = not self._is_lag_logged
         if self._is_lag_logged:
             _log.error(
-                "the machine's clock is %d s behind the latest time; going on from there", lag
+                "the machine's clock is %d s behind the latest recorded time; continuing from that "
+                "time",
+                lag,
             )
         else:
             _log.warning("the machine's clock has caught up")

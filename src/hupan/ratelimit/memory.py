@@ -2,7 +2,7 @@
 
 A key has two slots, chosen by a hash that clients cannot predict, and only the lower one is
 incremented. So a count is never too low: a client that uses a thousand keys neither evicts nor
-resets any. It can be too high where a key shares both slots with others, which takes about as many
+resets any. It can be too high if a key shares both slots with others, which takes about as many
 keys in one window as there are slots. Windows are aligned to the clock: an hour begins at minute 0.
 Each process counts its own requests.
 """
@@ -49,7 +49,7 @@ class _Window:
         self.slots = array("H" if limit.max_events < _TWO_BYTE_END else "I")
 
     def slots_at(self, now: int) -> "array[int]":
-        """Return the slots of the window of a time, which begins where it is another one."""
+        """Return the slots of the window of a time; clear them if that is a new window."""
         if not self.begins <= now < self.ends:
             self.begins = now - now % self.limit.window_seconds
             self.ends = self.begins + self.limit.window_seconds
@@ -167,7 +167,7 @@ ORIGIN_KEYS: Mapping[OriginKind, OriginKey] = {
     "site": attrgetter("site"),
     "ipv4_block": attrgetter("ipv4_block"),
 }
-"""Return the key under which an origin is counted, "" where the limit does not apply to it."""
+"""Return the key under which an origin is counted, "" if the limit does not apply to it."""
 
 
 @dataclass(frozen=True, slots=True)

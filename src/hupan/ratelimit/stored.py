@@ -98,9 +98,9 @@ class StoredLimiter:
         return True
 
     async def take_first(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
-        """Count one event where a full limit is no refusal; return whether it was counted.
+        """Count one event for which a full limit is not a refusal; return whether it was counted.
 
-        Nothing is counted where nothing is limited.
+        Nothing is counted if nothing is limited.
         """
         if not self._enabled or self._exemption.covers(subject, now):
             return False
@@ -119,7 +119,7 @@ class StoredLimiter:
         return False
 
     async def take_optional(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
-        """Count one event where a full limit is no refusal; True also where nothing is limited."""
+        """Count one event without a refusal if a limit is full; True also if nothing is limited."""
         if not self._enabled or self._exemption.covers(subject, now):
             return True
         return limit.max_events > 0 and await try_increment(tx, subject, limit, now)

@@ -43,12 +43,12 @@ class LimitDefinition:
     """One limit.
 
     Attributes:
-        setting: the maximum number of events; 0 is no limit.
+        setting: the maximum number of events; 0 means unlimited.
         event: what is counted. In the store: a group of `StoredLimits`, or a channel. In memory:
             `wrong_attempts`, or the `limit` of endpoints in `contract/`.
         counted: in the store, exact; or by each process in memory, each request or by its outcome.
         name: its name in the store and in metrics.
-        count_setting: the property with the number of events, where the setting has another unit.
+        count_setting: the property with the number of events, if the setting has another unit.
         lock_seconds: after the maximum of events in a row, nothing passes for this long.
         origin_kind: which network of an address is counted.
     """
@@ -77,7 +77,7 @@ class LimitDefinition:
         return max_events
 
     def make_limits(self, settings: Settings) -> tuple[Limit, ...]:
-        """Return the limit, or nothing where it is off."""
+        """Return the limit, or nothing if it is off."""
         max_events = self.max_events(settings)
         limit = Limit(self.name, max_events, self.window_seconds, self.lock_seconds)
         return (limit,) if max_events else ()

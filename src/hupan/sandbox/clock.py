@@ -30,7 +30,9 @@ _TEXTS: Mapping[PendingKind, LocalizedText] = {
     "vip": LocalizedText("账号 {} 的会员到期", "the VIP of account {} ends"),
     "erasure": LocalizedText("已注销的账号 {} 清除数据", "the cancelled account {} is erased"),
     "session": LocalizedText("账号 {} 的一个登录过期", "a session of account {} expires"),
-    "step-up": LocalizedText("账号 {} 的身份验证失效", "a proof of account {} ends"),
+    "step-up": LocalizedText(
+        "账号 {} 的身份验证失效", "a step-up verification of account {} expires"
+    ),
     "file": LocalizedText("删除账号 {} 的一个图片文件", "a picture file of account {} is deleted"),
 }
 
@@ -136,7 +138,7 @@ class SandboxClock:
 def _check_target(target: float, now: float) -> None:
     if not 0 <= target <= MAX_TIME:
         raise BadRequest(
-            f"时间须在 0 到 {MAX_TIME} 之间", f"the time must lie between 0 and {MAX_TIME}"
+            f"时间须在 0 到 {MAX_TIME} 之间", f"the time must be between 0 and {MAX_TIME}"
         )
     if target < int(now):
         raise BadRequest(

@@ -10,22 +10,22 @@ import re
 from hupan.sandbox.journal import Entry
 
 MAX_ARGUMENT_BYTES = 64 * 1024
-"""Of an argument: a shell takes 128 KiB; a larger body goes through a pipe."""
+"""The maximum of an argument: a shell accepts 128 KiB; a larger body goes through a pipe."""
 _PLAIN_IN_PRINTF = frozenset(
     b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 {}[]":,._/=+@;<>()#&?*$|~^'
 )
-"""No `!`: a shell that is typed into replaces it by an earlier command, also within quotes."""
+"""No `!`: an interactive shell replaces it by an earlier command, also within quotes."""
 _HEADER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
 _METHOD = re.compile(r"[A-Z]+(-[A-Z]+)*")
 _WRITTEN_BY_CURL = (b"accept", b"user-agent", b"content-type")
 """Headers that curl adds by itself, unless an option prevents it."""
 _LEFT_OUT = frozenset({b"content-length", b"transfer-encoding", b"expect", b"connection"})
-"""Headers about the connection and the length, which curl's own say."""
+"""Headers about the connection and the length, which curl sets itself."""
 _UPGRADE = b"upgrade"
 
 
 def replay_command(entry: Entry) -> str:
-    """Return a command for a POSIX shell; "" where the same bytes cannot be sent again."""
+    """Return a command for a POSIX shell; "" if the same bytes cannot be sent again."""
     request = entry.request
     headers = request.headers
     if (

@@ -120,9 +120,9 @@ class EntryView(Struct, frozen=True, rename="camel"):
     """What the journal shows of an entry; see `Entry`.
 
     Attributes:
-        endpoint: method and path of the endpoint, "" where Hupan serves none.
+        endpoint: method and path of the endpoint, "" if Hupan serves none.
         note: what is worth knowing about the request as a whole.
-        curl: a command that sends the same bytes again, "" where there is none.
+        curl: a command that sends the same bytes again, "" if there is none.
     """
 
     id: int
@@ -179,7 +179,7 @@ class Explainer:
         return any(self.route_key(one, path, b"") in self.endpoints for one in methods)
 
     def find_endpoint(self, entry: Entry) -> AnyEndpoint | None:
-        """Return the endpoint of a request, None where Hupan serves none."""
+        """Return the endpoint of a request, None if Hupan serves none."""
         key = self.route_key(entry.method, entry.path, entry.request.header(b"host"))
         return self.endpoints.get(key)
 
@@ -226,7 +226,7 @@ class Explainer:
         if entry.kind == "rejected":
             return LocalizedText(
                 "请求不符合 HTTP 的规定或超过大小限制，没有到达接口",
-                "the request breaks a rule or a limit of HTTP and reached no endpoint",
+                "the request breaks a rule or a limit of HTTP and did not reach an endpoint",
             )
         if entry.kind != "request":
             return _NO_TEXT
@@ -235,12 +235,12 @@ class Explainer:
         surface, path = place
         for method in ("GET", "POST"):
             if (surface, method, path) in self.endpoints:
-                return LocalizedText(f"这个路径要用 {method}", f"this path takes {method}")
+                return LocalizedText(f"这个路径要用 {method}", f"this path requires {method}")
         other = "app" if surface == "web" else "web"
         if (other, entry.method, path) in self.endpoints:
             return LocalizedText(
                 f"这个路径在 {other} 一侧，由 Host 或前缀 /web 决定",
-                f"this path is on the {other} side, which Host or the prefix /web chooses",
+                f"this path belongs to the {other} surface, selected by Host or the prefix /web",
             )
         return _NO_TEXT
 
@@ -299,13 +299,13 @@ def _decode_json_form(body: bytes, request: type[Message]) -> Decoded:
                 ),
             )
         elif not isinstance(one.value, str) and (one.fields is not None or one.value is not None):
-            one.mark, one.note = "wrongType", LocalizedText("须为文本", "must be a text")
+            one.mark, one.note = "wrongType", LocalizedText("须为文本", "must be text")
         one.number = known.get(one.name, 0)
     return decoded
 
 
 def _decode_freely(payload: Payload) -> tuple[str, Decoded]:
-    """Take apart a body that no endpoint describes."""
+    """Decode a body that no endpoint describes."""
     body, content_type = payload.body, _content_type(payload)
     if not body:
         return "none", Decoded()

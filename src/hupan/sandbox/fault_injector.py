@@ -1,8 +1,8 @@
 """The application of a sandbox with faults around it (K-5).
 
-What a rule does comes in this order: the delay, then the reset or the error in place of the
-handling, then what is done to the response. A request that is delayed, cut off afterwards or whose
-response is damaged is handled all the same: its change is kept.
+The effects of a rule come in this order: the delay, then the reset or the error in place of the
+handling, then the changes of the response. A request that is delayed, cut off afterwards or whose
+response is damaged is handled all the same: its change is saved.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Refuse(Protocol):
         result: ResultClass,
         http_status: int,
     ) -> Awaitable[None]:
-        """Respond, and handle nothing."""
+        """Respond without handling the request."""
         ...
 
 
@@ -73,7 +73,7 @@ _SUCCESS_CODE = 1
 
 
 def _describe_code(code: int) -> tuple[LocalizedText, ResultClass]:
-    """Return the text and class of the real error of a code; its own where there is none."""
+    """Return text and class of the error with a code; those of a sandbox fault if there is none."""
     if code == _SUCCESS_CODE:
         return LocalizedText("success", "success"), "ok"
     known = next((error for error in APP_ERRORS if error.code == code), None)
@@ -213,7 +213,7 @@ async def _send_status(http_status: int, send: Send) -> None:
 
 
 class _ResetInstead:
-    """Resets the connection when the response begins: what the request changes is kept by then."""
+    """Resets the connection when the response begins: the request's changes are saved by then."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

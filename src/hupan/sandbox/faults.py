@@ -3,7 +3,7 @@
 The first rule that fires decides. A rule counts the requests that match its path and account, so
 `nth` means the nth of them since the rules were set.
 
-Faults concern what chat clients call: `/v1`, `/web/v1` and pictures. Health, `/oauth/` and
+Faults apply to what chat clients call: `/v1`, `/web/v1` and pictures. Health, `/oauth/` and
 `/sandbox/` never fail on demand. On `/ws` each message of a client counts as a request
 (`sandbox.sockets`).
 """
@@ -32,7 +32,7 @@ _CHANCES = 2**53
 WITHOUT_BODY = (204, 205, 304)
 """Statuses of responses that have no body."""
 _GARBLED_START = 0x87
-"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), with any bits 3 and 4."""
+"""Begins neither JSON nor UTF-8 nor a protobuf field (wire type 7), whatever bits 3 and 4 are."""
 
 
 class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -40,7 +40,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
 
     Attributes:
         path: the request path; a final `*` matches any suffix. Any path if absent.
-        account: id of the account whose token the request bears; any request if absent.
+        account: id of the account whose token the request has; any request if absent.
         nth: only the nth request that matches path and account.
         probability: of each request that matches.
         code: the response is this error in the endpoint's form, and nothing is handled.
@@ -117,7 +117,9 @@ def _check_rule(rule: FaultRule) -> None:
     effects = [key for key in _EFFECTS if not any(_value(rule, key) is no for no in (None, False))]
     if not effects:
         listed = ", ".join(_EFFECTS)
-        raise BadRequest(f"没有指定故障，请指定其一：{listed}", f"no fault; give one of {listed}")
+        raise BadRequest(
+            f"没有指定故障，请指定其一：{listed}", f"it has no fault; give one of {listed}"
+        )
     on_response = [key for key in effects if key in _OF_RESPONSES]
     if rule.reset is not None and on_response:
         raise BadRequest(
@@ -154,12 +156,13 @@ def _check_path(path: str) -> None:
         )
     if "?" in path or "*" in path[:-1]:
         raise BadRequest(
-            "path 不含查询参数，* 只能在末尾", "path has no query, and * stands at its end alone"
+            "path 不含查询参数，* 只能在末尾",
+            "path must not have a query, and * is only allowed at its end",
         )
     if path.startswith(NEVER_FAULTY):
         raise BadRequest(
             f"故障不作用于 {path}：它只作用于客户端的接口",
-            f"faults do not concern {path}, but only what clients call",
+            f"faults do not apply to {path}, only to the paths of clients",
         )
 
 
@@ -251,7 +254,7 @@ class Faults:
         return json_response(self.list_rules())
 
     def choose_for_socket(self, find_account: Callable[[], str | None]) -> "Fault | None":
-        """Count a message of a socket, as `choose` does a request, with rules for `/ws` alone."""
+        """Count a message of a socket like `choose`, but only with rules for `/ws`."""
         if not any(_is_for_sockets(active.rule.path) for active in self._active):
             return None
         return self.choose(SOCKET_PATH, find_account)

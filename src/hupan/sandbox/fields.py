@@ -1,4 +1,4 @@
-"""Takes a body apart field by field, and marks what the contract does not know or does not take.
+"""Decodes a body field by field, and marks what the contract does not know or accept.
 
 A decoder stops at the first thing that is wrong; an author of a client wants all of them, each at
 its place. What is right here is what the server's own decoders take: single values go through the
@@ -31,7 +31,7 @@ MAX_FIELDS = 1000
 """Fields of one body; what follows is left out."""
 MAX_SHOWN_CHARACTERS = 2000
 MAX_PATH_CHARACTERS = 200
-"""Of a name and of a path: each field has its own, so long names would come back many times."""
+"""The maximum of a name and of a path: each field has its own, so long names would repeat."""
 _MAX_DEPTH = 32
 _WRONG_TYPE = re.compile(r"Expected .+, got .+")
 _INTEGER = re.compile("-?[0-9]+")
@@ -83,7 +83,7 @@ class Decoded:
     value: Json = None
 
     def plain(self) -> Json:
-        """Return it as JSON, None where nothing could be read."""
+        """Return it as JSON, None if nothing could be read."""
         return plain(self.fields) if self.fields or self.value is None else self.value
 
     def find(self, name: str) -> Field | None:
@@ -92,7 +92,7 @@ class Decoded:
 
 
 def plain(fields: Sequence[Field]) -> dict[str, Json]:
-    """Return fields as an object; of a name that occurs again the last one counts."""
+    """Return fields as an object; of a repeated name, the last one counts."""
     values: dict[str, Json] = {}
     for one in fields:
         if one.is_item:
@@ -120,14 +120,14 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
-    """Take JSON apart.
+    """Decode JSON.
 
     Args:
         body: the bytes.
         message: what the endpoint takes; None to mark nothing.
     """
     if is_too_deep(body):
-        return _unreadable("括号嵌套过深或不成对", "brackets are nested too deep or do not match")
+        return _unreadable("括号嵌套过深或不成对", "brackets are nested too deeply or do not match")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -154,7 +154,7 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
     return Decoded(_object_fields(value, message), problem)
 
 
-_BAD_NUMBER = LocalizedText("含有无效的数字", "it has a number that cannot be")
+_BAD_NUMBER = LocalizedText("含有无效的数字", "it contains a number that is out of range")
 """One of thousands of digits."""
 
 
@@ -175,7 +175,7 @@ class _NoJsonNumber(LocalizedError, ValueError):
 
 
 def _refuse_constant(name: str) -> Json:
-    raise _NoJsonNumber(f"{name} 不是数字", f"{name} is no number")
+    raise _NoJsonNumber(f"{name} 不是数字", f"{name} is not a number")
 
 
 def _unreadable(zh: str, en: str) -> Decoded:
@@ -206,9 +206,9 @@ def _object_fields(pairs: _Pairs, message: type[Struct] | None) -> list[Field]:
 
 _LONE_SURROGATE = LocalizedText(
     "文本中有不成对的代理项（如 \\ud800），不是合法的 Unicode",
-    "a text holds half of a surrogate pair, such as \\ud800, which is not Unicode",
+    "a text contains half of a surrogate pair, such as \\ud800, which is not Unicode",
 )
-_REPEATED = LocalizedText("重复出现，以最后一个为准", "it occurs again; the last one counts")
+_REPEATED = LocalizedText("重复出现，以最后一个为准", "it is repeated; the last one counts")
 _UNKNOWN = LocalizedText(
     "接口没有这个字段，已忽略", "the endpoint has no such field; it is ignored"
 )
@@ -266,7 +266,7 @@ def _to_plain(value: Json) -> Json:
 
 
 def decode_query(query: bytes, message: type[Struct] | None) -> Decoded:
-    """Take a query apart like the JSON object with the same names."""
+    """Decode a query like the JSON object with the same names."""
     try:
         pairs = parse_qsl(
             query.decode(),
@@ -376,11 +376,11 @@ def decode_protobuf(
     message: type[Message] | None,
     any_types: Mapping[str, type[Message]] = MappingProxyType({}),
 ) -> Decoded:
-    """Take protobuf apart, as far as it can be read.
+    """Decode protobuf, as far as it can be read.
 
     Args:
         body: the bytes.
-        message: what the endpoint takes; None where that is not known.
+        message: what the endpoint takes; None if that is not known.
         any_types: by name, those that an `Any` may hold.
     """
     fields: list[Field] = []
@@ -408,7 +408,7 @@ class _ProtobufReader:
     ) -> None:
         """Append the fields of a message; those before a broken one are kept."""
         if depth > _MAX_DEPTH:
-            raise _Broken("嵌套过深", "messages are nested too deep")
+            raise _Broken("嵌套过深", "messages are nested too deeply")
         seen: dict[int, Field] = {}
         while reader.at < reader.end:
             start = reader.at
@@ -488,7 +488,7 @@ class _ProtobufReader:
             one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, one.number), known)
 
     def _open_any(self, message: Descriptor, one: Field, depth: int) -> None:
-        """Take apart what an `Any` holds, where its type is known."""
+        """Decode the content of an `Any` whose type is known."""
         if message.full_name != "google.protobuf.Any" or not one.fields:
             return
         held = {inner.name: inner for inner in one.fields}

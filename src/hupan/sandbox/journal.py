@@ -1,7 +1,7 @@
 """Keeps the last requests and socket messages of the sandbox, with their bytes (K-3).
 
 Nothing is decoded when an entry is recorded: a client under test must not become slower because its
-traffic is looked at. `decoding.py` explains an entry when it is shown.
+traffic is recorded. `decoding.py` explains an entry when it is shown.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from hupan.model import Headers
 MAX_ENTRIES = 1000
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024
 MAX_KEPT_BODY_BYTES = 256 * 1024
-"""Of each body and each message; an entry says where it was cut."""
+"""The kept part of each body and message; an entry records where it was cut."""
 MAX_SUBSCRIBERS = 32
 MAX_UNSERVED_PATHS = 500
 _ENTRY_OVERHEAD_BYTES = 1024
@@ -109,10 +109,10 @@ class Entry:
 
     @property
     def result(self) -> str:
-        """The class of the outcome: what the server said, else what the HTTP status means."""
-        said = self.response.header(b"x-result").decode("latin-1")
-        if said in RESULT_CLASSES:
-            return said
+        """The class of the outcome: that of `x-result`, otherwise that of the HTTP status."""
+        result = self.response.header(b"x-result").decode("latin-1")
+        if result in RESULT_CLASSES:
+            return result
         if self.kind == "message" or self.status in range(100, 400):
             return "ok"
         return "error" if self.status >= 500 or not self.status else "refused"  # noqa: PLR2004 - HTTP
@@ -152,8 +152,8 @@ PackedRequest: TypeAlias = tuple[
 ]
 """What is kept of a request with its response; `unpack_request` names the values.
 
-A plain tuple of values that never change: the garbage collector stops to look at it. Thousands of
-objects for entries that are hardly ever looked at made each request a fifth slower.
+A plain tuple of values that never change: the garbage collector stops tracking it. Thousands of
+objects for entries that are rarely read made each request a fifth slower.
 """
 
 
@@ -214,7 +214,7 @@ def unpack_request(entry_id: int, packed: PackedRequest) -> Entry:
 
 
 def _declared_length(payload: Payload) -> int:
-    """Return the length that a request says its body has."""
+    """Return the declared length of a request's body."""
     return parse_length(payload.header(b"content-length"))
 
 
@@ -469,12 +469,12 @@ class Journal:
         return self.account_of_token(token)
 
     def account_of_token(self, token: str) -> str:
-        """Return the id of the account of a token, "" for a text that is none."""
+        """Return the id of the account of a token, "" for anything else."""
         account = self.token_account(token) if token else None
         return str(account) if account is not None and 0 < account < _MAX_ACCOUNT_ID else ""
 
     def clear(self) -> None:
-        """Forget everything; ids go on."""
+        """Forget everything; ids continue."""
         self.start = self.cleared_at = self.end
         self._records.clear()
         self._unserved.clear()

@@ -45,7 +45,7 @@ class KnownAccounts:
         return next(reversed(self._by_id.values()), None)
 
     def export(self) -> list[KnownAccount]:
-        """Return all, the oldest first."""
+        """Return all, oldest first."""
         return list(self._by_id.values())
 
     def restore(self, accounts: Iterable[KnownAccount]) -> None:

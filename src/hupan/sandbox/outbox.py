@@ -142,7 +142,7 @@ class MessageCapture:
         return list(self._entries)
 
     def restore(self, messages: Iterable[CapturedMessage]) -> None:
-        """Replace all messages; ids go on growing, so that none is used twice for two messages."""
+        """Replace all messages; ids keep growing, so that two messages never have the same one."""
         self.clear()
         self._entries.extend(messages)
         self._last_id = max(self._last_id, *(entry.id for entry in self._entries), 0)

@@ -17,7 +17,7 @@ class SandboxRandomness:
         self._sources: dict[str, SeededRandomSource] = {}
 
     def make_source(self, purpose: str) -> RandomSource:
-        """Return a separate source, which `restore` moves."""
+        """Return a separate source, whose position `restore` sets."""
         if not self.seed:
             return SystemRandomSource()
         self._sources[purpose] = source = SeededRandomSource(f"{self.seed}/{purpose}")

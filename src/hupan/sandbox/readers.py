@@ -7,7 +7,7 @@ from typing import Final
 from starlette.types import Scope, Send
 
 MAX_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Of all readers together, as much as the journal itself; one entry may always be sent."""
+"""The bound of all readers together, as large as the journal; one entry may always be sent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +17,7 @@ class _Unread:
 
 
 class Readers:
-    """Sends parts of responses, and cuts the slowest readers off where too much waits for them.
+    """Sends parts of responses, and disconnects the slowest readers if too much waits for them.
 
     They may reconnect: an `EventSource` does so by itself, with the id of its last event.
     """

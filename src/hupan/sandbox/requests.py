@@ -131,7 +131,7 @@ def read_filter(request: Request) -> EntryFilter:
     """Return which entries a request asks for.
 
     Raises:
-        BadRequest: a parameter is unknown, or has no such value.
+        BadRequest: a parameter is unknown, or its value is not valid.
     """
     query = request.query_params
     check_known("parameter", query, _FILTERS)
@@ -148,10 +148,10 @@ def read_filter(request: Request) -> EntryFilter:
 
 
 def _read_last_id(request: Request) -> int | None:
-    """Return the id of the last event that a client has, which comes again; None if it is new.
+    """Return the id of the last event that a client has, and sends again; None if it is new.
 
     Raises:
-        BadRequest: it is no id.
+        BadRequest: it is not an id.
     """
     text = request.headers.get("last-event-id", "")
     if not text:

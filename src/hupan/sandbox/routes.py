@@ -97,7 +97,7 @@ async def read_json_body(request: Request, body_type: type[Body]) -> Body:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         reason = localize_reason(error)
         raise BadRequest(
-            f"请求体不符合要求：{reason.zh}", f"the body cannot be taken: {reason.en}"
+            f"请求体不符合要求：{reason.zh}", f"the body is not valid: {reason.en}"
         ) from error
 
 
@@ -223,7 +223,7 @@ class SameOriginMiddleware:
 def _is_same_origin(request: Request, host: str) -> bool:
     """Return whether the request comes from no page, or from one of the same origin.
 
-    A link to a page may stand anywhere: it shows the page to the user and nothing to its origin. A
+    A link to a page may be anywhere: it shows the page to the user and nothing to its origin. A
     form of a page names no origin (`no-referrer`), which `Sec-Fetch-Site` settles; a browser leaves
     that out for plain http beyond loopback, and there the form's own token decides (`web.forms`).
     """
@@ -254,7 +254,7 @@ def _parse_host(host: str) -> str | None:
     """Return the name in a `Host` without its port; None if it is not valid."""
     try:
         parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018 - it raises for what is no port
+        parts.port  # noqa: B018 - it raises for text that is not a port
     except ValueError:
         return None
     if parts.netloc != host or parts.username is not None or parts.password is not None:
@@ -425,7 +425,7 @@ class SandboxRoutes:
     async def reset_all(self) -> None:
         """Delete everything: accounts, messages, faults, and the clock's offset.
 
-        What is being seeded, saved or restored comes first: half of it would stay.
+        Seeding, saving and restoring finish first: otherwise half of the result would stay.
         """
         async with self.seeder.lock:
             await self.delete_everything()
@@ -438,7 +438,7 @@ class SandboxRoutes:
 
 
 async def _explain_http_error(request: Request, error: Exception) -> Response:
-    """Respond where no route has the path or the method, with the headers of all responses."""
+    """Respond if no route has the path or the method, with the headers of all responses."""
     if not isinstance(error, HTTPException):
         raise error
     zh, en = _HTTP_ERRORS.get(error.status_code, ("无法处理这个请求", "the request is refused"))
@@ -474,19 +474,21 @@ _FIELD_RULES: Mapping[str, LocalizedText] = {
         f"中的每一项须为一行不超过 {MAX_NICKNAME_CHARACTERS} 个字符的文本",
         f"must each be one line of at most {MAX_NICKNAME_CHARACTERS} characters",
     ),
-    "password": LocalizedText("过长，或含有不可用的字符", "is too long, or no text"),
+    "password": LocalizedText("过长，或含有不可用的字符", "is too long, or not text"),
     "coins": LocalizedText(
-        "须为不小于 0、最多两位小数的数", "must be a number from 0 on with at most two decimals"
+        "须为不小于 0、最多两位小数的数", "must be a number of at least 0 with at most two decimals"
     ),
     "banReason": LocalizedText(
         f"须为一行不超过 {MAX_BAN_REASON_CHARACTERS} 个字符的文本",
         f"must be one line of at most {MAX_BAN_REASON_CHARACTERS} characters",
     ),
     "invitedBy": LocalizedText(
-        "须为已有账号的邀请码", "must be the invitation code of an account that is there"
+        "须为已有账号的邀请码", "must be the invitation code of an existing account"
     ),
 }
-_OTHER_FIELD = LocalizedText("过长，或含有不可用的字符", "is too long, or has unusable characters")
+_OTHER_FIELD = LocalizedText(
+    "过长，或含有不可用的字符", "is too long, or contains characters that are not allowed"
+)
 
 
 def explain_field(field: str) -> LocalizedText:

@@ -65,7 +65,7 @@ MAX_FORWARDS = 16
 STEP_SECONDS = 15.0
 MAX_FORWARD_SECONDS = 300.0
 FORWARDED = b"x-hupan-sandbox-forward"
-"""Marks requests that were forwarded, so that none goes round in a circle."""
+"""Marks requests that were forwarded, so that none is forwarded in a loop."""
 _MAX_PATH_CHARACTERS = 2048
 _MAX_TYPE_CHARACTERS = 200
 _LOCALHOST = "localhost"
@@ -167,7 +167,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
     if len(answers) > 1:
         raise BadRequest(
             f"{answers[0]} 与 {answers[1]} 只能指定其一",
-            f"give {answers[0]} or {answers[1]}, one of both",
+            f"give either {answers[0]} or {answers[1]}, not both",
         )
     if rule.bytes_base64 is not None:
         _decode_base64(rule.bytes_base64)
@@ -176,7 +176,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
         if rule.status is not None or rule.content_type is not None:
             raise BadRequest(
                 "forward 的状态与类型由目标决定，不能与 status、contentType 同用",
-                "the target of forward decides status and type: give neither of them",
+                "the target of forward determines status and type: omit status and contentType",
             )
     if rule.status in _WITHOUT_BODY and answers:
         raise BadRequest(
@@ -204,7 +204,7 @@ def _check_path(rule: Rule, is_served: IsServed) -> None:
     if "?" in path or "*" in path[:-1]:
         raise BadRequest(
             "path 不含查询参数，* 只能在末尾",
-            "path has no query, and * stands at its end alone",
+            "path must not have a query, and * is only allowed at its end",
         )
     is_own = path.startswith(_OWN_PREFIXES) or path in _OWN_PATHS
     if is_own or is_served(rule.method, path):
@@ -301,7 +301,7 @@ class Rules:
         return [msgspec.structs.replace(one.rule, hits=one.hits) for one in self.active]
 
     def replace(self, rules: Sequence[Rule]) -> None:
-        """Set other rules; hits are counted from 0."""
+        """Replace the rules; hits restart at 0."""
         self.active = [_activate(rule) for rule in rules]
         self.generation += 1
 
@@ -361,7 +361,7 @@ class RuleRoutes:
 
 
 class ForwardFromElsewhere(BadRequest):
-    """A client of another machine would reach what listens on this one's loopback alone."""
+    """A client of another machine would reach what listens only on this machine's loopback."""
 
     status = 403
 
@@ -443,7 +443,7 @@ async def _answer(one: ActiveRule, send: Send, headers: Headers) -> None:
 async def forward(
     targets: Sequence[UpstreamClient], scope: Scope, receive: Receive, send: Send, allowed: Headers
 ) -> None:
-    """Let a program on this machine answer; 502, 504 or 508 where it does not."""
+    """Let a program on this machine answer; 502, 504 or 508 if it does not."""
     await ensure_task()
     english = wants_english(dict(scope["headers"]))
     failure: AppError
@@ -480,7 +480,7 @@ async def forward(
 async def _try_targets(
     targets: Sequence[UpstreamClient], scope: Scope, body: bytes, send: Send, allowed: Headers
 ) -> None:
-    """Hand the request to the first target that accepts a connection."""
+    """Forward the request to the first target that accepts a connection."""
     for client in targets:
         is_connected = False
         try:
@@ -518,7 +518,7 @@ async def _exchange(
     if status not in _WITHOUT_BODY:
         kept += [pair for pair in headers if pair[0] == b"content-length"]
     await send({"type": "http.response.start", "status": status, "headers": [*kept, *allowed]})
-    # What goes wrong from now on cuts the connection: another answer is too late.
+    # A failure from now on closes the connection: it is too late for another answer.
     with contextlib.suppress(TimeoutError, UpstreamError):
         await _pass_body(request, send)
 

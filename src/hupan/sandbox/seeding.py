@@ -203,7 +203,7 @@ class Seeder:
         self._groups, self._bots = numbers.get("groups", 0), numbers.get("bots", 0)
 
     def reset(self) -> None:
-        """Start again with the first of everything."""
+        """Reset all numbers."""
         self._last_numbers.clear()
         self._groups = self._bots = 0
 

@@ -53,7 +53,7 @@ _CONTENT_TYPE = "application/x-ndjson"
 
 
 class SnapshotInfo(Struct, frozen=True, rename="camel"):
-    """What a list of snapshots says.
+    """A snapshot in a list.
 
     Attributes:
         saved_at: when it was saved, by the machine's clock.
@@ -89,7 +89,7 @@ class InvalidName(BadRequest):
 
 
 class TooLarge(BadRequest):
-    """A snapshot is larger than may be."""
+    """A snapshot is too large."""
 
     status = 413
 
@@ -126,7 +126,7 @@ class SnapshotFolder:
             raise UnknownSnapshot(name) from None
 
     def describe(self, name: str) -> SnapshotInfo | None:
-        """Return what the first line of a file says; None where it cannot be read."""
+        """Return the header in the first line of a file; None if it cannot be read."""
         try:
             with self._path(name).open("rb") as file:
                 header = decode_header(file.readline(MAX_HEADER_BYTES))
@@ -175,7 +175,8 @@ class SnapshotFolder:
             megabytes = MAX_TOTAL_BYTES // 2**20
             raise NoRoom(
                 f"快照最多 {MAX_SNAPSHOTS} 个、共 {megabytes} MB，请先删除一些",
-                f"there can be {MAX_SNAPSHOTS} snapshots of {megabytes} MB in all: delete some",
+                f"there can be at most {MAX_SNAPSHOTS} snapshots with {megabytes} MB in total: "
+                "delete some",
             )
 
     def _path(self, name: str) -> Path:
@@ -258,7 +259,7 @@ class Snapshots:
         """Keep a file as a snapshot, after checking all of it.
 
         Raises:
-            BadRequest: it is none, or there is no room.
+            BadRequest: it is not a snapshot, or there is no room.
         """
         _check_name(name)
         await asyncio.to_thread(self._decode, content)

@@ -1,7 +1,7 @@
 """Faults of sockets: each message of a client counts as a request to `/ws` (K-5).
 
 A delay holds back the message and those after it. `reset` ends the connection without a closing
-frame, before the message is taken or after it was; what is sent in answer to the message is cut or
+frame, before or after the message is processed; what is sent in answer to the message is cut or
 garbled. Codes, HTTP statuses and trickling do not apply: there is no response to change.
 """
 
@@ -51,7 +51,7 @@ class FaultySocket:
             self._socket.close(code, reason)
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing frame."""
         self._socket.abort()
 
     def _damage(self, data: bytes) -> bytes:
@@ -68,11 +68,11 @@ class FaultySocket:
 
 
 class FaultyHandler:
-    """Takes the messages of a client, with their faults.
+    """Receives the messages of a client, with their faults.
 
     Args:
         socket: what the handler answers on.
-        handler: takes the messages.
+        handler: receives the messages.
         faults: the rules.
         account_of: returns the id of the account that a token belongs to.
     """
@@ -93,7 +93,7 @@ class FaultyHandler:
         self._timer: asyncio.TimerHandle | None = None
 
     def receive_text(self, text: bytes) -> None:
-        """Take a message, unless an earlier one is delayed."""
+        """Process a message, unless an earlier one is delayed."""
         if self._timer is None:
             self._take(text)
         elif len(self._held) < MAX_HELD_MESSAGES:
@@ -106,7 +106,7 @@ class FaultyHandler:
         self._handler.receive_binary()
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         if isinstance(self._handler, PacedSocketHandler):
             self._handler.resume_sending()
 

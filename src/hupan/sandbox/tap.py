@@ -1,8 +1,8 @@
 """The application of the sandbox with its journal around it (K-3).
 
-It stands between the listener and the application, so it sees the bytes that a client sent and
-those that it gets, also where a fault or a rule answers. Requests that run without a task
-(docs/decisions/0019-begun-at-once.md) go on doing so.
+It is between the listener and the application, so it sees the bytes that a client sent and those
+that it gets, even if a fault or a rule answers. Requests that run without a task
+(docs/decisions/0019-begun-at-once.md) continue to do so.
 """
 
 from collections import deque
@@ -59,7 +59,7 @@ class OpeningRequest(Protocol):
 
 
 class SocketHandler(Protocol):
-    """What takes the messages of a socket."""
+    """Receives the messages of a socket."""
 
     def receive_text(self, text: bytes) -> None: ...
 
@@ -232,7 +232,7 @@ def _is_read_ahead(scope: Scope) -> bool:
 
 
 def _length(headers: Headers) -> int:
-    """Return the length that a request says its body has."""
+    """Return the declared length of a request's body."""
     return parse_length(next((value for name, value in headers if name == b"content-length"), b""))
 
 
@@ -249,7 +249,7 @@ def _parse_response(response: bytes) -> tuple[int, Payload]:
 
 
 class Exchange:
-    """One request on its way; stands for the listener's `send` and passes everything on."""
+    """One request in progress; replaces the listener's `send` and forwards everything."""
 
     status = 0
     headers: Headers | bytes = b""
@@ -273,7 +273,7 @@ class Exchange:
         return getattr(self._send, "connection", self._send)
 
     async def read_ahead(self) -> None:
-        """Read the beginning of the body: no endpoint will, and it is all that is known.
+        """Read the beginning of the body, because no endpoint reads it.
 
         The application gets it all the same.
         """
@@ -425,7 +425,7 @@ class TappedSocket:
         self.record("closed", "out", reason.encode(), code)
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing frame."""
         self._socket.abort()
         self.record("closed", "out", b"")
 
@@ -464,12 +464,12 @@ class TappedHandler:
         self._handler.receive_text(text)
 
     def receive_binary(self) -> None:
-        """Take note of a binary message, whose bytes the listener drops."""
+        """Record a binary message, whose bytes the listener drops."""
         self._socket.record("message", "in", b"")
         self._handler.receive_binary()
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         if isinstance(self._handler, PacedSocketHandler):
             self._handler.resume_sending()
 

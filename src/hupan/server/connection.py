@@ -429,7 +429,7 @@ class HttpConnection(HttpToolsProtocol):
             return
 
     def _open_socket(self, data: bytes) -> bool:
-        """Accept an upgrade to a WebSocket; return False where it is not one, or not asked here.
+        """Accept an upgrade to a WebSocket; return False if it is not one, or not asked here.
 
         Args:
             data: what has arrived after the request.
@@ -454,7 +454,7 @@ class HttpConnection(HttpToolsProtocol):
         return True
 
     def _socket_path(self) -> str | None:
-        # None where the request is none for a socket, or an earlier one waits for its response.
+        # None if the request does not ask for a socket, or an earlier one waits for its response.
         cycle = self.last_cycle
         if self._sockets is None or not (cycle is None or cycle.response_complete):
             return None
@@ -529,7 +529,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reject(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """Do as uvicorn does, and disallow again what only trailers may contain."""
+        """Like uvicorn, but disallow again what only trailers may contain."""
         if self._is_chunked:
             self._is_chunked = False
             self.parser.set_dangerous_leniencies(
@@ -546,7 +546,7 @@ class HttpConnection(HttpToolsProtocol):
         self._is_first_in_read = self._completed_messages == self._completed_messages_before
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header, or a trailer where no header is read."""
+        """Store a header, or a trailer if no header is read."""
         name = name.lower()
         self.headers.append((name, value))
         if name in _CONNECTION_HEADERS:
@@ -564,7 +564,7 @@ class HttpConnection(HttpToolsProtocol):
         self._chunk_count += 1
 
     def on_body(self, body: bytes) -> None:
-        """Do as uvicorn does, and count the bytes."""
+        """Like uvicorn, but count the bytes."""
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -629,7 +629,7 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def _accept_head(self, http_version: str) -> None:
-        """Do as uvicorn does, except for how and when the app is started."""
+        """Like uvicorn, except for how and when the app is started."""
         scope = self.scope
         method = self.parser.get_method()
         scope["method"] = _COMMON_METHODS.get(method) or method.decode("ascii")
@@ -747,7 +747,7 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Close once the response is complete, at once where it never will be."""
+        """Close once the response is complete, or at once if it never will be."""
         cycle = self.last_cycle
         if cycle is None or not cycle.is_endless or cycle.response_complete:
             super().shutdown()

@@ -82,7 +82,7 @@ class OutputWriter:
             with self._changed:
                 self._queued_bytes -= len(lines)
                 failed += self._drop(lines[written:])
-            # Dropped while these filled the queue: the gap is right after them.
+            # Lines were dropped while these filled the queue, so the gap comes right after them.
             if missing and (failed or not self._write_notice(missing)):
                 failed += missing
 

@@ -10,7 +10,7 @@ class Rejection:
     """A request that the listener refused before the app had the whole of it.
 
     Attributes:
-        method: "" where even that could not be read.
+        method: "" if even that could not be read.
         target: as it was sent.
         headers: as far as they were read.
         data: what was read last, if it broke the parser.
@@ -33,5 +33,5 @@ class RejectionObserver(Protocol):
     """An app that wants to know of rejections; that of `hupan serve` does not."""
 
     def record_rejection(self, rejection: Rejection) -> None:
-        """Take note of a request that was refused."""
+        """Record a request that was refused."""
         ...

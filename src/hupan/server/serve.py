@@ -1,8 +1,8 @@
 """Serve ASGI apps in one process: lifespan, signals, idle connections, shutdown (security R17).
 
-SIGHUP, SIGUSR1 and SIGUSR2, which make other servers reopen their logs, end nothing here: the log
-is standard error, which another process keeps. But where SIGHUP means that the terminal is gone in
-which the server was started, Ctrl-C is no longer possible, so the server stops gracefully.
+SIGHUP, SIGUSR1 and SIGUSR2, which make other servers reopen their logs, do not stop this one: the
+log is standard error, which another process keeps. But if SIGHUP means that the terminal in which
+the server was started is gone, Ctrl-C is no longer possible, so the server stops gracefully.
 """
 
 import asyncio
@@ -189,7 +189,7 @@ class Lifespan:
         outcome = await self._send("lifespan.shutdown")
         if outcome["type"] == "lifespan.shutdown.complete":
             return True
-        _LOGGER.error("The app did not end well. %s", outcome.get("message", ""))
+        _LOGGER.error("The app did not shut down cleanly. %s", outcome.get("message", ""))
         return False
 
     async def _send(self, message_type: str) -> ASGIMessage:
@@ -271,7 +271,7 @@ _CHECKS_PER_DEADLINE = 4
 _MAX_PERIOD_SECONDS = 1.0
 # Files other than connections: the store, its log, mail, listening sockets.
 _MAX_OTHER_DESCRIPTORS = 128
-# Connections that sockets leave free for requests, where there are enough.
+# Connections that sockets leave free for requests, if there are enough.
 _CONNECTIONS_FOR_REQUESTS = 256
 # An eviction inspects all connections, so it makes room for several new ones at once.
 _EVICTION_DIVISOR = 32
@@ -443,7 +443,7 @@ class Accepting:
         return bool(self.sockets)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self.reaper.stop()
         if self.sockets is not None:
             self.sockets.stop()
@@ -518,7 +518,7 @@ async def _drain(accepting: Accepting, state: ServerState, deadline: float) -> N
                 accepting.sockets.abort_all()
             _close_incomplete_requests(cast("set[HttpConnection]", state.connections), loop.time())
     if state.tasks:
-        _LOGGER.warning("%d requests took too long to end and were cut.", len(state.tasks))
+        _LOGGER.warning("%d requests took too long to finish and were aborted.", len(state.tasks))
     for task in tuple(state.tasks):
         task.cancel()
     await asyncio.sleep(0)
@@ -541,7 +541,7 @@ async def _shut_down(lifespan: Lifespan, deadline: float) -> bool:
     try:
         return await asyncio.wait_for(lifespan.shutdown(), left_seconds)
     except TimeoutError:
-        _LOGGER.error("The app took too long to end.")  # noqa: TRY400  # the traceback would say nothing
+        _LOGGER.error("The app took too long to shut down.")  # noqa: TRY400  # the traceback would say nothing
         return False
 
 

@@ -69,7 +69,7 @@ class SocketHandler(Protocol):
         ...
 
     def receive_binary(self) -> None:
-        """Take note of a binary message."""
+        """Handle a binary message, whose bytes are dropped."""
         ...
 
     def connection_closed(self) -> None:
@@ -82,13 +82,13 @@ class PacedSocketHandler(SocketHandler, Protocol):
     """A handler that sends without being asked, and so must know when the peer is slow."""
 
     def resume_sending(self) -> None:
-        """Take note that the peer reads again."""
+        """Resume sending: the peer reads again."""
         ...
 
 
 @runtime_checkable
 class SocketApp(Protocol):
-    """An app that takes sockets as well as requests."""
+    """An app that accepts sockets as well as requests."""
 
     def is_socket_path(self, path: str) -> bool:
         """Return whether a path is that of sockets."""
@@ -167,7 +167,7 @@ class WebSockets:
             _end_overdue(waiting, now - seconds, end)
 
     def stop(self) -> None:
-        """Sweep no more."""
+        """Stop sweeping."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -263,7 +263,7 @@ class WebSocket(asyncio.Protocol):
 
         Args:
             data: the message.
-            is_optional: whether it is dropped where the peer is slow to read.
+            is_optional: whether it is dropped if the peer is slow to read.
         """
         if self._framing.state is not State.OPEN:
             return
@@ -294,7 +294,7 @@ class WebSocket(asyncio.Protocol):
                 self._flush()
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing frame."""
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:

@@ -256,7 +256,7 @@ class Supervisor:
         self._spawn_at = now + (0 if lived_well else delay)
         worker.pipe.close()
         _LOGGER.warning(
-            "Worker %s ended with status %s; another takes its place. %s",
+            "Worker %s ended with status %s; a new one replaces it. %s",
             worker.process.pid,
             worker.process.exitcode,
             worker.startup_error.en if worker.startup_error else "",
@@ -278,7 +278,7 @@ class Supervisor:
                 worker.process.kill()
 
 
-def run_server(  # what a server needs to know; all by name
+def run_server(  # everything that a server needs, by keyword
     factory: Callable[[], ASGIApp],
     *,
     host: str,

@@ -1,7 +1,7 @@
 """Accounts by the beginning of their nickname: a separate table, read by one statement.
 
-Each change of what it shows writes it in the same transaction. A row has all that a hit shows, so
-that a search needs no row of an account, which may be stored on another machine.
+Every change of that data updates it in the same transaction. A row has everything that a hit shows,
+so that a search needs no row of an account, which may be stored on another machine.
 """
 
 from hupan.model import AccountId, FoundAccount
@@ -58,7 +58,7 @@ async def update_search_row(tx: Transaction, account: AccountId, former_name: st
     Args:
         tx: the change.
         account: the account.
-        former_name: the nickname before the change, where that has changed.
+        former_name: the nickname before the change, if that has changed.
     """
     row = await tx.fetch_one(FIND_SEARCHED_ACCOUNT, account)
     for name in {former_name, "" if row is None else str(row[1])} - {""}:
@@ -95,7 +95,7 @@ async def search_accounts(
 async def find_searchable(
     reader: Reader, account: AccountId, *, by_default: bool, now: int
 ) -> FoundAccount | None:
-    """Return the account with an id, None where a search must not find it."""
+    """Return the account with an id, None if a search must not find it."""
     row = await reader.fetch_one(FIND_SEARCHED_ACCOUNT, account)
     if row is None or not _is_listed(row) or row[3] > now or (row[5] is None and not by_default):
         return None
@@ -103,7 +103,7 @@ async def find_searchable(
 
 
 async def fill_search_rows(tx: Transaction, start: int, max_accounts: int) -> bool:
-    """Make the next accounts from before the table searchable; return whether any are left.
+    """Make the next accounts that predate the table searchable; return whether any are left.
 
     Args:
         tx: the change.

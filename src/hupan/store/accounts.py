@@ -387,7 +387,7 @@ async def define_medal(
     """Create a medal, or change the one with that name."""
     row = await tx.fetch_one(DEFINE_MEDAL, name, sort, description, image_url)
     if row is None:
-        raise LookupError("a medal was neither made nor changed")
+        raise LookupError("a medal was neither created nor changed")
     return Medal(*row)
 
 

@@ -42,7 +42,7 @@ _MAX_BYTES = {
 }
 _ORDER = ("manifest", "key", "table", "picture", "end")
 MIN_CONTENT_BYTES, MAX_EXPANSION = 64 * 1024 * 1024, 100
-"""More than both, the second times the size of the file, is no backup but a bomb."""
+"""More than both, the second times the size of the file, is not a backup but a bomb."""
 MAX_LISTED_FAULTS = 100
 _MAX_NAMED_TABLES = 5
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,50}")  # it may be shown on a terminal
@@ -54,7 +54,7 @@ class BackupError(LocalizedError):
 
 
 class Manifest(Struct, frozen=True):
-    """What a backup says of itself before its content.
+    """What a backup declares before its content.
 
     Attributes:
         format: the version of this format.
@@ -125,7 +125,7 @@ class ArchiveWriter:
         """Write the next bytes of a member."""
         self._left -= len(data)
         if self._left < 0:
-            raise ValueError("a member became longer than it was said to be")
+            raise ValueError("a member is longer than its recorded size")
         self._compress(data)
         if not self._left:
             self._compress(bytes(self._padding))
@@ -165,7 +165,7 @@ class ArchiveReader:
         """Skip what is left of the current member and return the next one.
 
         Raises:
-            BackupError: it is no member that a backup may have here.
+            BackupError: it is not a member that a backup may have here.
         """
         self.skip()
         block = self._take(_BLOCK_BYTES)
@@ -237,7 +237,7 @@ class ArchiveReader:
         if self._allowance < 0:
             raise BackupError(
                 "备份解压后过大，不是湖畔写入的备份",
-                "the backup expands to far too much: Hupan did not write it",
+                "the backup expands to too much data: Hupan did not write it",
             )
         self._buffer += piece
         return bool(packed)
@@ -346,12 +346,13 @@ def differing_error(tables: Sequence[str]) -> BackupError:
     """Return the error about tables whose rows are not those that were counted."""
     names = ", ".join(sorted(tables)[:_MAX_NAMED_TABLES])
     return BackupError(
-        f"备份的行数或校验和不一致：{names}", f"rows or sums of the backup do not match: {names}"
+        f"备份的行数或校验和不一致：{names}",
+        f"row counts or checksums of the backup do not match: {names}",
     )
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Return what a backup says of itself.
+    """Return what a backup declares.
 
     Raises:
         BackupError: it is of another version, or malformed.

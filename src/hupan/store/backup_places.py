@@ -151,7 +151,7 @@ class BucketPlace:
         if size > MAX_OBJECT_BYTES:
             raise LocalizedOSError(
                 f"备份有 {size} 字节，超过存储桶的上限：请改用 backup_dir",
-                f"the backup has {size} bytes, more than a bucket takes: use backup_dir",
+                f"the backup has {size} bytes, more than a bucket accepts: use backup_dir",
             )
         with draft.open("rb") as file:
             response = self._client.request(
@@ -191,7 +191,7 @@ class BucketPlace:
             if file.tell() > MAX_OBJECT_BYTES:
                 raise LocalizedOSError(
                     "存储桶返回的内容大于备份的上限",
-                    "the bucket returns more than a backup that it could have stored",
+                    "the bucket returned more than a backup in a bucket can have",
                 )
 
     def _compare(self, name: str, sha256: bytes) -> None:
@@ -203,7 +203,8 @@ class BucketPlace:
             found.update(piece)
         if found.digest() != sha256:
             raise LocalizedOSError(
-                "存储桶返回的内容与所存的不同", "the bucket returns another content than was stored"
+                "存储桶返回的内容与所存的不同",
+                "the bucket returned different content than was stored",
             )
 
 
@@ -227,7 +228,7 @@ def make_private_folder(folder: Path) -> None:
 def ensure_free(path: Path) -> None:
     """Raise OSError if there is something at a path."""
     if path.exists() or path.is_symlink():
-        raise LocalizedOSError(f"{path} 已存在", f"{path} exists already")
+        raise LocalizedOSError(f"{path} 已存在", f"{path} already exists")
 
 
 def move_without_overwriting(source: Path, target: Path) -> None:

@@ -65,7 +65,7 @@ INSERT INTO counters (name, value) VALUES ('{LAST_BACKUP_NAME}', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 SKIP_ACCOUNT_IDS = f"UPDATE counters SET value = value + {ID_GAP} WHERE name = 'account'"
-# What is under way, or answers a request, belongs to the moment of the backup alone.
+# What is in progress, or answers a request, belongs only to the moment of the backup.
 END_PENDING = (
     "DELETE FROM codes",
     "DELETE FROM outbox",
@@ -215,7 +215,7 @@ async def write_archive(
     Args:
         reader: shows the store at one moment.
         archive: takes the members.
-        manifest: what the backup says of itself.
+        manifest: what the backup declares.
         secret: the server's key.
         pictures: the files of pictures; None to leave them out.
         faults: what an integrity check of the rows found.
@@ -285,7 +285,8 @@ def check_restorable(manifest: Manifest) -> list[Migration]:
         or (list_tables(names[-1]) != manifest.tables)
     ):
         raise BackupError(
-            "备份的数据表与本程序的不一致", "the tables of the backup are not those of this program"
+            "备份的数据表与本程序的不一致",
+            "the tables of the backup differ from those of this version",
         )
     return had
 
@@ -329,7 +330,7 @@ class StagedStore:
             raise _sqlite_error(error) from error
 
     async def finish(self, end: End, *, keep_sessions: bool) -> None:
-        """Compare the rows with what the backup says, migrate them and end what must not live on.
+        """Check the rows against the backup, migrate them, and end what must not survive.
 
         Raises:
             BackupError: rows differ, or the disk failed.
@@ -408,7 +409,7 @@ async def copy_into(target: Database, source: Reader) -> None:
             if await get_table_totals(tx, table) != await get_table_totals(source, table):
                 raise StoreRefused(
                     f"写入后行数或校验和不一致：{table.name}",
-                    f"rows or sums differ after they were written: {table.name}",
+                    f"row counts or checksums differ after writing: {table.name}",
                 )
 
     await target.run_transaction(change)
@@ -422,7 +423,7 @@ async def ensure_empty(reader: Reader) -> None:
         ):
             raise StoreRefused(
                 f"目标数据库不是空的（{table.name}），不会覆盖；请换一个空数据库",
-                f"the database is not empty ({table.name}) and is not overwritten: name an empty "
+                f"the database is not empty ({table.name}) and is not overwritten: choose an empty "
                 "one",
             )
 
@@ -432,7 +433,7 @@ def _sqlite_error(error: apsw.Error | StoreRefused) -> BackupError:
         return BackupError.wrap(error)
     if isinstance(error, apsw.ConstraintError | apsw.MismatchError):
         return BackupError(
-            "备份中的行不符合数据表的约束", "rows of the backup break a rule of their table"
+            "备份中的行不符合数据表的约束", "rows of the backup violate a constraint of their table"
         )
     text = localize_sqlite_error(error)
     return BackupError(text.zh, text.en)

@@ -44,7 +44,7 @@ _MESSAGE_BY_ERROR: dict[type[apsw.Error], LocalizedText] = {
     ),
     apsw.NotADBError: LocalizedText(
         "文件已损坏或不是数据库，请恢复备份",
-        "the file is damaged, or no store: restore a backup",
+        "the file is damaged, or is not a store: restore a backup",
     ),
     apsw.CorruptError: LocalizedText(
         "数据库已损坏，请恢复备份", "the store is damaged: restore a backup"
@@ -115,7 +115,7 @@ def format_sqlite_error(error: apsw.Error) -> str:
 
 
 def localize_sqlite_error(error: apsw.Error) -> LocalizedText:
-    """Return what to do about an error of SQLite: its own words would be "disk I/O error"."""
+    """Return what to do about an error of SQLite: its own message would be "disk I/O error"."""
     code = getattr(error, "extendedresult", 0)
     if code in _MESSAGE_BY_CODE:
         return _MESSAGE_BY_CODE[code]

@@ -29,7 +29,7 @@ REFERENCE_TABLES = frozenset(
         "products",
     }
 )
-"""Written by operators, and by each order of a product; read with rows of any account."""
+"""Tables written by operators, and by each order of a product; read with rows of any account."""
 _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"
@@ -95,8 +95,8 @@ async def distribute_tables(database: Database, on_progress: OnDistributed) -> l
         raise StoreRefused(
             "该数据库没有 citus 扩展：请在协调节点安装 Citus，执行 CREATE EXTENSION citus，"
             "加入工作节点后再运行本命令",
-            "this database has no extension citus: install Citus on the coordinator and run "
-            "CREATE EXTENSION citus, add the workers, then run this again",
+            "this database lacks the extension citus: install Citus on the coordinator, run CREATE "
+            "EXTENSION citus, add the workers, then run this command again",
         )
     can_truncate = await _is_true(database, _HAS_TRUNCATION)
     distributed = []

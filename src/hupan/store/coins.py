@@ -10,7 +10,7 @@ COIN_ENTRY_COLUMNS = """
   counter_account, counter_cents, created_at
 """
 
-# Writing the row as it is holds it: changes of one balance come one after the other.
+# Writing the row unchanged locks it: changes of one balance come one after the other.
 LOCK_BALANCE = "UPDATE accounts SET coin_cents = coin_cents WHERE id = ?1"
 # One statement tests and changes, so a balance cannot pass its bounds (security 4, PostgreSQL).
 CHANGE_BALANCE = """
@@ -94,7 +94,7 @@ def _to_coin_entry(row: Row) -> CoinEntry:
 
 
 # An entry follows the one before it, and its two sides are each other's opposite. The first number
-# is that of an entry that was looked at before.
+# is that of an entry that was checked before.
 FIND_INCONSISTENT_ENTRIES = """
 SELECT account_id, number FROM (
   SELECT account_id, number, before_cents, change_cents, after_cents, counter_cents,
@@ -129,7 +129,7 @@ SELECT number FROM coin_entries WHERE account_id = ?1 AND number > ?2
 ORDER BY number LIMIT 1 OFFSET ?3
 """
 MAX_ENTRIES_AT_ONCE = 20_000
-"""Entries that one statement reads, unless the newest of one account is looked for."""
+"""Entries that one statement reads, unless the newest of one account is wanted."""
 _BEFORE_FIRST, _AFTER_LAST = -(2**63), 2**63 - 1
 
 
@@ -155,7 +155,7 @@ async def find_coin_inconsistencies(
     Args:
         reader: the store.
         ids: consecutive; there are as many rows in memory.
-        max_rows: beyond it the rest is not looked at.
+        max_rows: beyond it the rest is not checked.
     """
     found: list[CoinInconsistency] = []
     for first, last, count in await _split_by_entries(reader, ids):

@@ -96,7 +96,7 @@ async def list_contact_changes(reader: Reader, account: AccountId) -> list[Conta
 async def has_unverified_binding(
     reader: Reader, account: AccountId, channel: Channel, after: int
 ) -> bool:
-    """Return whether a channel was bound without proof after a time, and that still stands."""
+    """Return whether a channel was bound without proof after a time, and still is."""
     return await reader.fetch_one(HAS_UNVERIFIED_BINDING, account, channel, after) is not None
 
 

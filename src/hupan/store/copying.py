@@ -39,7 +39,7 @@ async def ensure_copy_complete(reader: Reader) -> None:
     if await reader.fetch_one(_FIND_COPY_MARK) is not None:
         raise StoreRefused(
             "该数据库的复制尚未完成，请重新运行 hupan database copy",
-            "a copy into this store has not ended: run hupan database copy again",
+            "a copy into this store is not complete: run hupan database copy again",
         )
 
 

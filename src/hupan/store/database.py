@@ -32,7 +32,7 @@ class DatabaseStats(NamedTuple):
         failures: failed commits and reads.
         wal_bytes: size of a SQLite file's write-ahead log; 0 on PostgreSQL.
         is_partial: some accounts could not be reached recently, and others could.
-        is_distributed: rows lie on several machines, so reading all of them asks each.
+        is_distributed: rows are on several machines, so reading all of them asks each.
     """
 
     pending_changes: int

@@ -248,7 +248,7 @@ async def find_ranks_with_text(
     reader: Reader, index_version: int, ranks: Sequence[int], keyword: str
 ) -> set[int]:
     """Return those of up to `TEXTS_PER_QUERY` ranks whose text contains a keyword."""
-    pattern = f"%{keyword.translate(_LIKE_ESCAPES)}%"  # LIKE knows no case where both are folded
+    pattern = f"%{keyword.translate(_LIKE_ESCAPES)}%"  # LIKE knows no case if both are folded
     padded = _pad_parameters(ranks, TEXTS_PER_QUERY)
     return {
         int(row[0])
@@ -424,7 +424,7 @@ async def delete_version_rows(
 async def _get_version(reader: Reader, sql: str) -> int:
     row = await reader.fetch_one(sql)
     if row is None:
-        raise LookupError("the counters of the editions are missing")
+        raise LookupError("the counters of the index versions are missing")
     return int(row[0])
 
 
@@ -437,7 +437,7 @@ class GroupQuery(Struct, frozen=True, kw_only=True):
     """A search for groups.
 
     Attributes:
-        tag: the mark that the groups must bear, "" for all groups.
+        tag: the tag that the groups must have, "" for all groups.
         keyword: what name or introduction must hold, folded; "" for all groups.
         id: the id that the keyword is, if it is one.
         offset: groups that are passed over.

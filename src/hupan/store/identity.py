@@ -34,7 +34,7 @@ _WRONG_KEY_MESSAGE = (
     ),
     (
         "secret.key is not the key of this store: restore the right one. If it is lost, run hupan "
-        "database accept-key; every session and code ends then"
+        "database accept-key, which revokes every session and code"
     ),
 )
 
@@ -112,7 +112,7 @@ def read_identity_without_writing(path: Path) -> StoreIdentity | None:
 
 
 def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
-    """Raise unless the store is of this kind or was never served from.
+    """Raise unless the store is of this kind or was never used by a server.
 
     Raises:
         StoreRefused: a server would serve from a sandbox's store, or the other way round.
@@ -126,7 +126,7 @@ def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
 
 
 def check_same_key(identity: StoreIdentity, key: int) -> None:
-    """Raise unless the key is the store's; a store without one and a sandbox take any.
+    """Raise unless the key is the store's; a store without one and a sandbox accept any.
 
     Raises:
         StoreRefused: its key is another one.
@@ -152,7 +152,7 @@ def check_key_exists(identity: StoreIdentity, path: Path) -> None:
             f"缺少该数据库的密钥文件 {path}，请从备份恢复；若确已丢失，请运行 "
             "hupan database accept-key（所有登录和验证码将失效）",
             f"the key of this store is missing: restore it to {path}. If it is lost, run hupan "
-            "database accept-key; every session and code ends then",
+            "database accept-key, which revokes every session and code",
         )
 
 
@@ -167,8 +167,8 @@ def check_store_exists(database: Path, key: Path) -> None:
         raise StoreRefused(
             f"此处有密钥却没有数据库，数据库可能已被移走；请放回原处：{database}。"
             "若要新建空数据库，请运行 hupan database create",
-            "there is a key here and no store: perhaps the store was moved away. Put it back to "
-            f"{database}; to begin with an empty one, run hupan database create",
+            "there is a key here but no store; perhaps it was moved. Move it back to {database}, "
+            "or run hupan database create for an empty one",
         )
 
 

@@ -30,11 +30,11 @@ from hupan.store.repair import find_file_faults, find_unexplained_faults
 from hupan.store.sqlite import SqliteExecutor, connect, run_sync
 
 MAX_ROW_FAULTS = 100
-"""Of each kind; more are neither confirmed nor reported."""
+"""The maximum of each kind; more are neither confirmed nor reported."""
 IDS_PER_RANGE = 1000
 IDENTITIES_PER_READ = 5000
 MAX_SUSPECTS = 1000
-"""Of each statement."""
+"""The maximum of each statement."""
 SETTLE_SECONDS = 120.0
 """Twice the time after which a distributed database resolves an interrupted commit."""
 _MIN_ID, _MAX_ID = -(2**63), 2**63 - 1
@@ -48,11 +48,11 @@ MISSING_IDENTITY = {
     "phone": "accounts: shows a phone number that is not its own",
     "email": "accounts: shows an address that is not its own",
 }
-BAD_PASSWORD_HASH = "accounts: a password hash that is none"  # noqa: S105 - the name of a fault
+BAD_PASSWORD_HASH = "accounts: an invalid password hash"  # noqa: S105 - the name of a fault
 ORPHAN_SESSION = "sessions: of no account"
-BAD_TOKEN_HASH = "sessions: a hash of a token that is none"  # noqa: S105 - the name of a fault
-BAD_CODE = "codes: more tries than there can be"
-BAD_BALANCE = "coin_entries: the balance does not follow from what was before"
+BAD_TOKEN_HASH = "sessions: an invalid token hash"  # noqa: S105 - the name of a fault
+BAD_CODE = "codes: more attempts than allowed"
+BAD_BALANCE = "coin_entries: the balance does not follow from the previous entry"
 
 _CHECKED_COLUMNS = """
   id, phone, lower(email), CASE WHEN password_hash <> ''
@@ -127,7 +127,7 @@ async def check_rows(
 
     Args:
         store: a store that may be in use.
-        settle: waits until interrupted commits are resolved; then faults must be there still.
+        settle: waits until interrupted commits are resolved; only faults that remain then count.
 
     Raises:
         StoreUnavailable: a row could not be read.
@@ -215,7 +215,7 @@ _BAD_ENTRY = "coin_entries: entry "
 
 
 def _entry_fault(number: int) -> str:
-    return f"{_BAD_ENTRY}{number} does not follow from what was before"
+    return f"{_BAD_ENTRY}{number} does not follow from the previous entry"
 
 
 def _kind(fault: str) -> str:

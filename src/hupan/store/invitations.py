@@ -52,7 +52,7 @@ async def increment_invited(tx: Transaction, inviter: AccountId, day: int) -> No
 
 
 async def get_invited_counts(reader: Reader, account: AccountId, day: int) -> tuple[int, int]:
-    """Return how many accounts were invited: on a day (the last or later), and in all."""
+    """Return how many accounts were invited: on a day (the last or later), and in total."""
     row = await reader.fetch_one(FIND_INVITED_COUNTS, account)
     if row is None:
         return 0, 0

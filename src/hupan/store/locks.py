@@ -114,8 +114,8 @@ def check_not_open_by_other_path(database: Path) -> None:
     if _is_locked(real) and not _is_locked(real.with_name(f"{real.name}.lock")):
         raise StoreRefused(
             f"另一个湖畔进程正以其他名称（硬链接）使用该数据库，请使用同一路径：{database}",
-            "another Hupan uses this store by another name, such as a hard link: name it as that "
-            f"one does: {database}",
+            "another Hupan uses this store under another name, such as a hard link: use the same "
+            "name: {database}",
         )
 
 

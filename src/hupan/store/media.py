@@ -66,7 +66,7 @@ class Picture(Struct, frozen=True):
 
 
 async def list_pictures(reader: Reader, account: AccountId) -> list[Picture]:
-    """Return the pictures of an account, the newest first."""
+    """Return the pictures of an account, newest first."""
     pictures = [Picture(*row) for row in await reader.fetch_all(LIST_PICTURES, account)]
     return sorted(pictures, key=lambda picture: picture.uploaded_at, reverse=True)
 
@@ -100,12 +100,12 @@ async def delete_picture(tx: Transaction, account: AccountId, client_key: str) -
 
 
 async def put_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
-    """Have a file deleted at a time, or at another time than before."""
+    """Schedule the deletion of a file, or change its time."""
     await tx.execute(PUT_REMOVAL, account, name, due_at)
 
 
 async def put_orphan_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
-    """Have a file deleted at a time, unless that has been said before."""
+    """Schedule the deletion of a file, unless it is scheduled already."""
     await tx.execute(PUT_ORPHAN_REMOVAL, account, name, due_at)
 
 
@@ -131,7 +131,7 @@ async def list_due_removals(reader: Reader, now: int, max_rows: int) -> list[tup
 
 
 async def remove_all_pictures(tx: Transaction, account: AccountId, now: int) -> None:
-    """Have the files of an account deleted now, and release its keys; the other rows stay."""
+    """Schedule the files of an account for deletion now, and release its keys; other rows stay."""
     for picture in await list_pictures(tx, account):
         await tx.execute(DELETE_KEY, picture.client_key, account)
         if picture.name:

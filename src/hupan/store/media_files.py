@@ -97,7 +97,7 @@ class PictureFolders(Protocol):
         ...
 
     async def belongs_to(self, owner: str, *, may_claim: bool) -> bool:
-        """Return whether the folders belong to a store; one that may can claim them first.
+        """Return whether the folders belong to a store; it claims them first if it may.
 
         Raises:
             OSError: that cannot be read.
@@ -106,7 +106,7 @@ class PictureFolders(Protocol):
 
 
 def open_spool(folder: Path) -> BinaryIO:
-    """Open a file without a name in a folder that is created, with its parent, if it is missing."""
+    """Open an unnamed file in a folder; create the folder and its parent if they are missing."""
     if not folder.exists():
         folder.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         folder.mkdir(_FOLDER_MODE, exist_ok=True)
@@ -206,7 +206,7 @@ class LocalPictureFiles:
         with self._open(name) as file:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
-        if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
+        if not chunk:  # as a bucket does; a reader that waits for the rest would ask forever
             raise LocalizedOSError(f"{name} 被截短了", f"{name} has become shorter")
         return chunk
 

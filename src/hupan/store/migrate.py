@@ -1,8 +1,8 @@
 """Migrations of a SQLite file: numbered files in `schema/`, applied in order, never edited.
 
 Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
-takes without SMTPUTF8: codes were answered as sent and never left, and the lenient profile knew the
-same address as another one.
+accepts without SMTPUTF8: codes were reported as sent but never left, and the lenient profile knew
+the same address as a different one.
 
 A migration may have a Python step for what SQL cannot do; it runs after the file, in the same
 transaction, and is pure.
@@ -64,11 +64,12 @@ _log = logging.getLogger("hupan.store")
 
 
 def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
-    """What brings the rows that `ASCII_DOMAIN_READS` found to the ASCII form, in this order.
+    """Yield the statements that bring the rows of `ASCII_DOMAIN_READS` to the ASCII form, in order.
 
-    An account that has the ASCII form already keeps it, for mail reached no other one; otherwise
-    the oldest account does. An account that loses its address keeps everything else: the log names
-    it, and its contact changes show the address, so that it can be restored once it is free.
+    An account that has the ASCII form already keeps it, because mail reached no other one;
+    otherwise the oldest account does. An account that loses its address keeps everything else: the
+    log names it, and its contact changes show the address, so that it can be restored once it is
+    free.
     """
     identities, taken_rows, accounts, changes = rows
     taken = {str(value) for (value,) in taken_rows}
@@ -87,7 +88,7 @@ def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator
         kept = to_ascii_domain(str(email))
         if (account, kept.lower()) in lost:
             _log.warning(
-                "account %s gave up an e-mail address that another account has in its ASCII form: "
+                "account %s lost an e-mail address that another account has in its ASCII form: see "
                 "hupan account contacts %s",
                 account,
                 account,
@@ -131,7 +132,7 @@ class MigrationStep:
 
     Attributes:
         reads: queries that run first.
-        statements: what is to be run then, made of these rows and the time alone.
+        statements: what runs then; depends only on these rows and the time.
     """
 
     reads: tuple[str, ...]
@@ -207,7 +208,7 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
     """Number and digest of each migration in a file.
 
     Raises:
-        StoreRefused: there is no file, or it cannot be read; nothing was made.
+        StoreRefused: there is no file, or it cannot be read; nothing was created.
     """
     if not path.exists():
         raise StoreRefused(f"没有数据库：{path}", f"there is no store: {path}")
@@ -228,7 +229,8 @@ def check_file_current(path: Path) -> None:
     """Raise unless the store is at this version.
 
     Raises:
-        StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
+        StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was
+            created.
     """
     known, applied = load_migrations(), load_applied_from_file(path)
     check_all_applied(applied, known, path)
@@ -247,7 +249,7 @@ def check_all_applied(applied: dict[int, str], known: list[Migration], store: Pa
 def _apply_missing(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> list[Migration]:
-    """Applies what is missing in one transaction: all of it is kept or none."""
+    """Applies the missing migrations in one transaction, all or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(CREATE_MIGRATIONS_TABLE).fetchall()

@@ -16,13 +16,13 @@ INSERT INTO outbox
   (target, id, channel, purpose, sealed_code, created_at, expires_at, due_at, priority)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)
 """
-# A notice that no sender was given so far says it all: the same one again would say it twice.
+# A notice that no sender has received yet is enough: a second one would repeat it.
 RENEW_PENDING_NOTIFICATION = """
 UPDATE outbox SET created_at = ?4, expires_at = ?5,
   priority = CASE WHEN priority < ?6 THEN priority ELSE ?6 END
 WHERE target = ?1 AND channel = ?2 AND purpose = ?3 AND tries = 0
 """
-# A message that waits for another try, and whose code was replaced meanwhile, would only mislead.
+# A message that waits for a retry, and whose code was replaced meanwhile, would only mislead.
 DELETE_UNSENT_CODES = """
 DELETE FROM outbox WHERE target = ?1 AND channel = ?2 AND length(sealed_code) > 0 AND tries > 0
 """
@@ -57,7 +57,7 @@ LIST_NEXT_DUE = " UNION ALL ".join(
 LIST_NEXT_DUE_AT_ONCE = (
     "SELECT channel, priority, min(due_at) FROM outbox GROUP BY channel, priority"
 )
-# A walk along the index; what costs more is done only once there are too many.
+# A walk along the index; the more expensive statement runs only if there are too many.
 COUNT_MESSAGES = "SELECT channel, count(*) FROM outbox GROUP BY channel"
 HAS_SURPLUS_MESSAGES = """
 SELECT 1 FROM outbox WHERE channel = ?1 AND priority = ?2 ORDER BY due_at DESC LIMIT 1 OFFSET ?3

@@ -31,7 +31,7 @@ from hupan.store.tables import list_tables
 STALL_SECONDS = 0.15
 """A statement that has run this long, while others wait for a connection, is stalled."""
 PROMPT_SECONDS = 0.1
-"""An answer within this time shows that the server is not slow for everybody."""
+"""An answer within this time shows that the server is not slow for every account."""
 CONTRAST_SECONDS = 1.0
 """How long before a stalled statement a prompt answer still counts."""
 SUSPECT_SECONDS = 30.0
@@ -42,7 +42,7 @@ MIN_SILENT_ACCOUNTS = 3
 CONNECTION_SHARE = 4
 """One in this number of connections may wait for suspects."""
 PROBES_PERCENT = 40
-"""So much of the pool is for accounts that have not answered since others fell silent."""
+"""The share of the pool for accounts that have not answered since others fell silent."""
 MAX_PROVEN = 10_000
 
 Key: TypeAlias = str | int | bytes
@@ -58,7 +58,7 @@ class Lease:
     Attributes:
         sql: "" before the first statement.
         is_bounded: counts among those that may hold a connection for a suspect.
-        is_probe: counts among those whose account is yet to answer.
+        is_probe: counts among those whose account has not answered yet.
         may_interrupt: whether it can be undone and run again.
         interruption: if its statement is being cancelled; is set when the operation ended.
     """
@@ -160,7 +160,7 @@ class Bulkhead:
     def __init__(self, pool_connections: int, timeout_seconds: float) -> None:
         self.is_distributed = False
         self.suspects: dict[Key, float] = {}
-        """When each last stalled; the oldest first."""
+        """When each last stalled, oldest first."""
         self.probes = Places(max(1, pool_connections * PROBES_PERCENT // 100), timeout_seconds)
         self._bounded = Places(max(1, pool_connections // CONNECTION_SHARE), timeout_seconds)
         self._is_on = pool_connections > 1
@@ -176,7 +176,7 @@ class Bulkhead:
             raise Interrupted
 
     def must_probe(self, lease: Lease) -> bool:
-        """Return whether a statement needs an account that is yet to answer."""
+        """Return whether a statement needs an account that has not answered yet."""
         return bool(self.suspects and lease.sql) and self._is_unproven(key_of(lease))
 
     async def enter(self, lease: Lease) -> None:
@@ -211,7 +211,7 @@ class Bulkhead:
             self._prove(key)
 
     def record_timeout(self, lease: Lease) -> None:
-        """Note that a statement was given up."""
+        """Record that a statement was cancelled."""
         if lease.sql and self._is_on:
             self._timed_out_at = time.monotonic()
             self._suspect(key_of(lease))
@@ -219,11 +219,10 @@ class Bulkhead:
     def choose_stalled(
         self, leases: Iterable[tuple[Holder, Lease]]
     ) -> list[tuple[Holder, asyncio.Event]]:
-        """Count stalled statements, while others wait; return whose are too many.
+        """Count stalled statements while others wait; return the holders of those above the bound.
 
-        With each comes what is set when its operation ended.
-
-        If no account gets a prompt answer, the whole server may be slow: then only the oldest one.
+        The event of each is set when its operation has ended. If no account gets a prompt answer,
+        the whole server may be slow: then only the oldest is returned.
         """
         now = time.monotonic()
         stalled = sorted(

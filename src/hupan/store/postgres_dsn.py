@@ -70,7 +70,7 @@ class PostgresDsn:
         """Verify certificate and host name wherever another machine is contacted (L9).
 
         Raises:
-            StoreRefused: the URL asks for less, or the file of the authority is no good.
+            StoreRefused: the URL asks for less, or the file of the authority is not usable.
         """
         mode = self._sslmode() or ("disable" if self._is_local() else "verify-full")
         if mode not in _SSL_MODES:

@@ -56,13 +56,13 @@ _PASSED_ON_ERRORS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 _REMOTE_CONTEXT = "while executing command on "
-"""How Citus' context begins where another machine refused a statement."""
+"""How Citus' context begins if another machine refused a statement."""
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
 CANCEL_SECONDS = 0.5
-"""So long an interrupted statement may take to end; then its connection is closed."""
+"""How long an interrupted statement may take to end; then its connection is closed."""
 LAG_SECONDS = 0.1
-"""So late an inspection shows that this process itself was busy."""
+"""An inspection that is this late shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
 """How long some accounts count as unreachable after a failure of another machine."""
 _DEAD_CONNECTION_ERRORS = (
@@ -79,7 +79,7 @@ _DEAD_CONNECTION_ERRORS = (
 
 
 def is_connection_dead(error: BaseException) -> bool:
-    """Return whether another connection may succeed where this one cannot."""
+    """Return whether another connection may succeed if this one cannot."""
     return isinstance(error, _DEAD_CONNECTION_ERRORS) and not is_passed_on(error)
 
 
@@ -87,8 +87,8 @@ def is_passed_on(error: BaseException) -> bool:
     """Return whether a Citus coordinator reports that another machine is lost, or a standby.
 
     What ends the connection itself is FATAL, or raised by asyncpg and without a severity. A pooler
-    reports its own failures as violations of the protocol. That a server is a standby may hold of
-    the coordinator too, unless the context names another machine.
+    reports its own failures as violations of the protocol. That a server is a standby may be true
+    of the coordinator too, unless the context names another machine.
     """
     return (
         isinstance(error, _PASSED_ON_ERRORS)
@@ -120,11 +120,11 @@ _POSTGRES_ERRORS: Final[Mapping[str, str]] = {
     "57014": "语句超时",
     "57P": "正在启动或关闭",
 }
-"""By SQLSTATE or its beginning."""
+"""Messages by SQLSTATE or its beginning."""
 
 
 def localize_postgres_error(error: BaseException) -> LocalizedText:
-    """Return what PostgreSQL or the way to it reports; some errors of asyncpg have no text."""
+    """Return what PostgreSQL or its connection reports; some errors of asyncpg have no text."""
     en = str(error) or type(error).__name__
     if isinstance(error, OSError):
         return LocalizedText(localize_reason(error).zh, en)
@@ -151,11 +151,11 @@ class PostgresPool:
         self._in_use: dict[Connection, Lease] = {}
         self._count = 0  # idle, in use, and being opened
         self._waiters: deque[tuple[asyncio.Future[FreedConnection], float]] = deque()
-        """With the time until which each waits; the longest waiter first."""
+        """The waiters, the longest first, with the time until which each waits."""
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
         self.is_distributed = False
-        """As the first connection found it."""
+        """Whether the database is distributed, as the first connection found out."""
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
@@ -236,7 +236,7 @@ class PostgresPool:
         return self._in_use[connection]
 
     def begin_statement(self, lease: Lease, sql: str, values: tuple[Value, ...]) -> None:
-        """Note which statement of a transaction runs next.
+        """Record which statement of a transaction runs next.
 
         Raises:
             Interrupted: the transaction must begin again, as that of a suspect.
@@ -387,7 +387,7 @@ class PostgresPool:
                     await self._examine(connection)
                 self._last_good_url = url
                 return connection
-        raise failure or StoreUnavailable("no host is named")
+        raise failure or StoreUnavailable("the URL names no host")
 
     async def _examine(self, connection: Connection) -> None:
         """Find out whether the database is distributed; end a connection that does not answer."""
@@ -418,7 +418,7 @@ class PostgresPool:
     def _close_timed_out(self, connection: Connection) -> None:
         """Close a connection whose statement timed out, after the request to cancel it.
 
-        Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
+        Otherwise a commit that waits for a standby would hold its connection slot forever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
         distributed: then another machine may be.
         """

@@ -1,7 +1,7 @@
 """Sockets of all processes: which sessions are connected, since when, and to which process.
 
-A row counts only while its process says that it lives. When that was is stamped by the store's
-clock and compared with the stamp of the reader's own process, so no machine's clock matters.
+A row counts only while its process reports that it is alive. The store's clock dates each report,
+and it is compared with that of the reader's own process, so no machine's clock matters.
 """
 
 from msgspec import Struct
@@ -76,12 +76,12 @@ async def purge_process_sockets(tx: Transaction, process: int, max_rows: int) ->
 
 
 async def renew_process(tx: Transaction, process: int) -> None:
-    """Record that a process lives."""
+    """Record that a process is alive."""
     await tx.execute(RENEW_PROCESS, process)
 
 
 async def list_processes(reader: Reader) -> dict[int, int]:
-    """Return when each process last said that it lives, in milliseconds of the store's clock."""
+    """Return when each process last reported to be alive, in milliseconds of the store's clock."""
     return {int(row[0]): int(row[1]) for row in await reader.fetch_all(LIST_PROCESSES)}
 
 

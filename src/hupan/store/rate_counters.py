@@ -30,7 +30,7 @@ DELETE FROM tallies WHERE (subject, name) IN
   (SELECT subject, name FROM tallies WHERE ends_at <= ?1 LIMIT ?2)
 """
 COUNT_COUNTERS = "SELECT count(*) FROM tallies"
-# Of those that are over soonest the ones with the fewest events: what a flood of targets leaves. A
+# The ones with the fewest events of those that end soonest: what a flood of targets leaves. A
 # counter that blocks a client, or that of the whole server, has more events than those.
 DELETE_SURPLUS_COUNTERS = """
 DELETE FROM tallies WHERE (subject, name) IN

@@ -134,7 +134,7 @@ def repair_before_start(path: Path) -> bool:
 
 
 def accept_all_pages(path: Path) -> bool:
-    """Write a checksum for every page as it is, because an operator says that it is right.
+    """Write a checksum for every page as it is, because an operator confirmed the content.
 
     Raises:
         StoreRefused: its structure is damaged; nothing was changed.
@@ -177,10 +177,10 @@ def repair_while_serving(path: Path, *, has_read_failed: bool = True) -> bool:
                 connection.execute(_DELETE_REPAIR_MARK).fetchall()
     except (apsw.Error, StoreRefused) as error:
         text = _format_any_error(error)
-        _log.error("what another program wrote could not be mended: %s", text)
+        _log.error("pages that another program wrote could not be repaired: %s", text)
         return False
     if was_repaired:
-        _log.warning("another program wrote into the store; its checksums are mended")
+        _log.warning("another program wrote to the store; its checksums were repaired")
     return was_repaired
 
 
@@ -271,7 +271,7 @@ def _repair_all(path: Path, *, accept_unknown: bool) -> bool:
                 connection, COMMIT_COUNTS
             )  # written last: until then the repair is incomplete
             pages.write_checksums(sorted(wrong, key=lambda page: (page in last, page)))
-    _log.warning("another program wrote into the store; its checksums are mended")
+    _log.warning("another program wrote to the store; its checksums were repaired")
     return True
 
 

@@ -1,7 +1,7 @@
-"""Server processes that use a PostgreSQL store, as rows of `counters` that say they are alive.
+"""Server processes that use a PostgreSQL store, as rows of `counters` that show they are alive.
 
-Behind a pooler connections do not show them. Each process raises its own counter again and
-again, so whether it runs is seen without any clock.
+Behind a pooler, connections do not reveal them. Each process raises its own counter again and
+again, so that no clock is needed to see whether it runs.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from hupan.store.database import Database, Reader, StoreRefused, Transaction
 BEAT_SECONDS = 5.0
 """How often a process raises its counter."""
 WATCH_SECONDS = 25
-"""A counter that stays the same for so long belongs to a process that ended."""
+"""A counter that has not changed for this long belongs to a process that ended."""
 PREFIX = "server:"
 AFTER_PREFIX = "server;"
 """The names between the two are those of processes."""
 OnWatch = Callable[[int, int], None]
-"""Is called with the seconds of a watch that have passed, and all of them."""
+"""Is called with the elapsed and the total seconds of a watch."""
 BEAT = """
 INSERT INTO counters (name, value) VALUES (?1, 1)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + 1

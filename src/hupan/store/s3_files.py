@@ -41,7 +41,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 412, 501
 _MAX_LIST_BYTES = 4 * 1024 * 1024
-"""Of a page, which has 1,000 names of at most 1,024 bytes."""
+"""The maximum of a page, which has 1,000 names of at most 1,024 bytes."""
 _PAGE_OBJECTS = 1000
 _MAX_OWNER_BYTES = 1024
 _OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
@@ -70,7 +70,7 @@ class S3Bucket:
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """What a list says of an object; `modified_at` is None where that cannot be read."""
+    """An object in a list; `modified_at` is None if it cannot be read."""
 
     name: str
     size: int
@@ -202,7 +202,7 @@ class S3Client:
             page += piece
             if len(page) > _MAX_LIST_BYTES:
                 raise LocalizedOSError(
-                    "存储桶返回的列表过长", "the bucket answers with too long a list"
+                    "存储桶返回的列表过长", "the bucket returned a list that is too long"
                 )
         return page.decode("utf-8", "replace")
 
@@ -270,14 +270,14 @@ class S3PictureFiles:
         return False  # the next round reads what is there
 
     def _claim(self, owner: bytes) -> None:
-        """Write whose the pictures are, unless another store was faster."""
+        """Record the owner of the pictures, unless another store was faster."""
         for condition in ({"if-none-match": "*"}, {}):
             headers = {"content-length": str(len(owner)), **condition}
             hashed = hashlib.sha256(owner).hexdigest()
             response = self._client.request("PUT", OWNER_FILE, headers, BytesIO(owner), hashed)
             if response.status == _PRECONDITION_FAILED:
                 return
-            if response.status != _NOT_IMPLEMENTED:  # by services that know no such condition
+            if response.status != _NOT_IMPLEMENTED:  # services may not support this condition
                 break
         expect_status(response, _OK, _CREATED)
 

@@ -103,7 +103,7 @@ SESSION_FIELD_COUNT = len(Session.__struct_fields__)
 MAX_LOGGED_OUT_TOKENS = 100
 """Tokens of an account that signed out and are remembered; the oldest are forgotten."""
 MAX_TRIMMED_ROWS = 1000
-"""Rows that one change trims, where an older version let more pile up."""
+"""Rows that one change trims, if an older version let more accumulate."""
 
 FIND_CALLER = f"""
 SELECT s.account_id, s.token_hash, s.device_id, s.platform, s.signed_in_at, s.last_used_at,
@@ -365,7 +365,7 @@ class SessionSummary(Struct, frozen=True):
 
     Attributes:
         number: names it among those of its account.
-        country: where it was opened from, "" where that is not known.
+        country: where it was opened from, "" if that is not known.
     """
 
     number: int
@@ -446,6 +446,6 @@ async def purge_sessions(
 
 
 async def delete_future_sessions(tx: Transaction, now: int) -> None:
-    """Delete sessions that were opened after now, as a clock was wrong."""
+    """Delete sessions that were opened in the future because a clock was wrong."""
     ended = await tx.fetch_all(DELETE_FUTURE_SESSIONS, now)
     await record_session_ends(tx, ended, "expired", now)

@@ -11,7 +11,7 @@ PRODUCT_COLUMNS = """
 LIST_PRODUCTS = f"SELECT {PRODUCT_COLUMNS} FROM products ORDER BY id"
 FIND_PRODUCT = f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id = ?1"
 FIND_PRODUCT_BY_NAME = f"SELECT {PRODUCT_COLUMNS} FROM products WHERE name = ?1 /* FOR UPDATE */"
-# Orders of one product come one after the other: what holds of it holds until the end.
+# Orders of one product come one after the other: what is true of it stays true until the end.
 LOCK_PRODUCT = f"{FIND_PRODUCT} /* FOR UPDATE */"
 FIND_LAST_PRODUCT_ID = "SELECT COALESCE(max(id), 0) FROM products"
 COUNT_PRODUCTS = "SELECT count(*) FROM products"

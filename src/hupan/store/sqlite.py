@@ -189,7 +189,7 @@ class WalMaintenance:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except apsw.Error as error:
             _log.warning(
-                "the write-ahead log stays: %s", format_sqlite_error(error)
+                "the write-ahead log was kept: %s", format_sqlite_error(error)
             )  # the next start reads it
 
     def _enable_commit_counts(self) -> bool:
@@ -240,8 +240,8 @@ class WalMaintenance:
         size = self.file.wal_bytes()
         if size > LARGE_WAL_BYTES and not self._is_large:
             _log.error(
-                "the write-ahead log has grown to %d MB: another program reads the store without "
-                "end; end it, and the log shrinks by itself",
+                "the write-ahead log has grown to %d MB: another program keeps a read open; stop "
+                "that program, and the log shrinks",
                 size // 2**20,
             )
         elif size <= LARGE_WAL_BYTES and self._is_large:
@@ -282,7 +282,7 @@ IDLE_MAINTENANCE_SECONDS = 1.0
 """Interval of the log's maintenance while nothing is written."""
 FILE_MOVED_MESSAGE = LocalizedText(
     "数据库文件已被移走或替换，请放回原处或重启服务器",
-    "the store's file was moved away or replaced: put it back, or restart the server",
+    "the store's file was moved or replaced: move it back, or restart the server",
 )
 
 
@@ -385,7 +385,7 @@ class Writer:
 
     def _fail_unexpectedly(self, group: list[PendingChange], error: Exception) -> None:
         """Fail a group after an unexpected error (security X7)."""
-        _log.error("the changes of a group failed", exc_info=error)
+        _log.error("a group of changes failed", exc_info=error)
         self._last_failure = str(error)
         self.failures += 1
         failure = StoreUnavailable(f"{type(error).__name__}: {error}")
@@ -502,7 +502,7 @@ def run_sync(coroutine: Awaitable[Result]) -> Result:
         next(steps)
     except StopIteration as stop:
         return cast("Result", stop.value)
-    raise RuntimeError("a change may wait for nothing but its own transaction")
+    raise RuntimeError("a change may await only its own transaction")
 
 
 def _settle_group(group: list[PendingChange]) -> None:
@@ -512,7 +512,7 @@ def _settle_group(group: list[PendingChange]) -> None:
         try:
             loop.call_soon_threadsafe(_settle_on_loop, mine)
         except RuntimeError:  # the loop is closed: no caller waits
-            _log.warning("%d changes were kept for a loop that has ended", len(mine))
+            _log.warning("%d changes were committed for an event loop that has ended", len(mine))
 
 
 def _settle_on_loop(group: list[PendingChange]) -> None:
@@ -528,7 +528,7 @@ _WRITE_PROBE = """
 INSERT INTO counters (name, value) VALUES ('probe', 1)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
 """
-# The busy timeout comes first: switching to the log, or repairing it, may meet another process.
+# The busy timeout comes first: switching to the log, or repairing it, may wait for another process.
 _PRAGMAS = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
@@ -569,7 +569,7 @@ class SqliteExecutor:
         try:
             return cast("list[Row]", self._cursor.execute(sql, values).fetchall())
         except UnicodeDecodeError:  # its text contains the row's bytes: it must not be logged
-            error: apsw.Error = apsw.CorruptError("a text that is none")
+            error: apsw.Error = apsw.CorruptError("a text value that is not text")
         except apsw.Error as sqlite_error:
             error = sqlite_error
         if is_corruption(error):
@@ -673,7 +673,7 @@ class SqliteDatabase:
         await self.fetch_one("SELECT number FROM migrations ORDER BY number DESC LIMIT 1")
         self._writer.check()
         if self._has_met_damage or self._writer.has_met_damage:
-            raise StoreUnavailable("a damaged row was met; see the log")
+            raise StoreUnavailable("a damaged row was read; see the log")
         if self._writer.has_failed:  # a write shows whether that is over
             await self.run_transaction(lambda tx: tx.execute(_WRITE_PROBE))
 
@@ -725,7 +725,7 @@ class SqliteDatabase:
         raise StoreUnavailable(localize_sqlite_error(error)) from error
 
     async def _try_repair(self) -> bool:
-        """Repair once for all waiting reads; not again soon, for then the page is damaged."""
+        """Repair once for all waiting reads; not again soon, because then the page is damaged."""
         if self._repair_task is None:
             if time.monotonic() - self._repair_failed_at < REPAIR_RETRY_SECONDS:
                 return False

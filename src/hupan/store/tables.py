@@ -123,7 +123,7 @@ RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'accou
 
 
 async def remove_all_files(tx: Transaction) -> None:
-    """Have the files of all pictures deleted."""
+    """Schedule the files of all pictures for deletion."""
     await tx.execute(_KEEP_PICTURE_NAMES)
 
 

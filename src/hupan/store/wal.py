@@ -53,8 +53,8 @@ def check_wal_intact(database: Path) -> None:
         raise StoreRefused(
             f"预写日志 {path} 已损坏，继续启动会丢失其后已确认的 {lost} 次提交，请恢复备份。"
             "若要以日志之前的内容继续，请移走该文件",
-            f"{path} is damaged, and {lost} commits behind the damage would be lost: restore a "
-            "backup. To go on with what was written before the log began, move that file away",
+            f"{path} is damaged, and {lost} commits after the damage would be lost: restore a "
+            "backup. To continue with the state before this log, move that file away",
         )
 
 
@@ -179,7 +179,7 @@ def wal_path(database: Path) -> Path:
 def iterate_wal_frames(database: Path) -> Iterator[WalFrame]:
     """Yield every frame of the log; none if there is no log.
 
-    Closing the log drops no lock, for SQLite holds none on it.
+    Closing the log drops no lock, because SQLite holds none on it.
     """
     try:
         wal = wal_path(database).open("rb")

@@ -43,7 +43,7 @@ class Assets:
         return Route("/static/{version}/{name}", self.serve, methods=["GET"])
 
     async def serve(self, request: Request) -> Response:
-        """Return a file; one of another version is not kept by the browser."""
+        """Return a file; the browser must not cache one of another version."""
         name = request.path_params["name"]
         content = self.contents.get(name)
         if content is None:

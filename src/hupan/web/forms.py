@@ -1,7 +1,7 @@
 """Forms: their bodies within bounds, a token against other sites, and each submission once.
 
 A form carries a token that the server signed. It shows that the form comes from a page of this
-server, also where the browser names no origin: with `no-referrer` it sends `Origin: null`, and to a
+server, even if the browser names no origin: with `no-referrer` it sends `Origin: null`, and to a
 plain http address other than loopback no `Sec-Fetch-Site`. A token that was used leads to where the
 first submission led, so a double click acts once (web.md W-9, W-13).
 """
@@ -30,14 +30,14 @@ MAX_FORM_FIELDS = 64
 MAX_UPLOADING = 2
 """Files that are received at a time; each takes up to its bound of memory."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
-"""What is read of a body after its bound: a browser shows the answer only after it sent it all."""
+"""The part of a body read after its bound: a browser shows the answer only after sending all."""
 MAX_REMEMBERED_FORMS = 1000
 """Submitted forms whose outcome is remembered; the oldest is forgotten."""
 _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
 class FormRefused(Exception):
-    """A form cannot be taken.
+    """A form cannot be accepted.
 
     Attributes:
         http_status: 400, 403 or 413.
@@ -59,7 +59,7 @@ class FieldProblem:
 
 
 class FieldRefused(Exception):
-    """A field has a value that cannot be taken; the form is shown again with what was typed.
+    """A field has a value that cannot be accepted; the form is shown again with what was typed.
 
     Attributes:
         problem: the field, and why.
@@ -88,7 +88,7 @@ class FormState:
 
 
 def read_decimal(fields: Mapping[str, str], name: str, maximum: int) -> Decimal:
-    """Return a number of a form, 0 for an empty field; full-width digits are taken (web.md W-7).
+    """Return a number of a form, 0 for an empty field; full-width digits are valid (web.md W-7).
 
     Raises:
         FieldRefused: it is not a number, or not within 0 to `maximum`.
@@ -149,7 +149,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of a form; without a name and content where none was chosen."""
+    """A file of a form; without name and content if none was chosen."""
 
     name: str
     content: bytes
@@ -180,7 +180,7 @@ class Uploads:
 
 
 class _UploadParser(MultiPartParser):
-    """Refuses a body that ends early, which the library takes."""
+    """Refuses a body that ends early, which the library accepts."""
 
     def __init__(self, request: Request, max_bytes: int) -> None:
         super().__init__(

@@ -23,7 +23,7 @@ MARK_ENDLESS = "hupan.mark_endless"
 
 @dataclass(frozen=True, slots=True)
 class PageHeadersMiddleware:
-    """Adds the headers to every answer of an application; an answer without a rule is not kept."""
+    """Adds the headers to every response of an application, and `no-store` unless it has a rule."""
 
     app: ASGIApp
 

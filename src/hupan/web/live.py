@@ -1,7 +1,7 @@
 """Notifies an open page that its content has changed; the page then reloads itself.
 
-A stream looks at a cheap fingerprint of what can change. So nothing that changes knows of pages,
-and a page that is open costs one comparison per interval.
+A stream compares a cheap fingerprint of what can change. So nothing that changes depends on pages,
+and an open page costs one comparison per interval.
 """
 
 import asyncio

@@ -161,7 +161,7 @@ class PageSet:
             request: decides the language.
             http_status: the status of the response.
             text: the name of the sentence in the catalogue.
-            error_id: finds the error in the log; "" makes one for the page alone.
+            error_id: finds the error in the log; "" creates one for this page only.
         """
         return self.render(
             request,

@@ -11,11 +11,11 @@ SHARED_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "language_label": LocalizedText("语言", "Language"),
     "copy": LocalizedText("复制", "Copy"),
     "copied": LocalizedText("已复制", "Copied"),
-    "copy_failed": LocalizedText("无法复制，请手动选取", "Cannot copy, please select it"),
+    "copy_failed": LocalizedText("无法复制，请手动选取", "Cannot copy: please select the text"),
     "news": LocalizedText("列表有更新", "The list has changed"),
     "reload_hint": LocalizedText(
         "脚本已关闭：重新加载页面即可看到新内容。",
-        "Scripts are off: reload the page to see what is new.",
+        "JavaScript is off: reload the page to see new entries.",
     ),
     "just_now": LocalizedText("刚刚", "just now"),
     "seconds_ago": LocalizedText("{n} 秒前", "{n} s ago"),
@@ -29,24 +29,24 @@ SHARED_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "error_title": LocalizedText("错误 {status}", "Error {status}"),
     "error_mark": LocalizedText("错误：{title}", "Error: {title}"),
     "error_summary": LocalizedText(
-        "没有保存，请改正后重试", "Nothing was saved: please correct this"
+        "没有保存，请改正后重试", "Nothing was saved: please correct the form"
     ),
     "error_id": LocalizedText("错误编号", "Error id"),
     "error_not_found": LocalizedText(
         "页面不存在，可能已被移走，或者地址有误。",
-        "There is no page here. It may have moved, or the address is mistyped.",
+        "There is no page here. It may have moved, or the address may be mistyped.",
     ),
     "error_wrong_method": LocalizedText(
-        "这个地址不接受这样的请求。", "This address does not take such a request."
+        "这个地址不接受这样的请求。", "This address does not accept this kind of request."
     ),
     "error_refused": LocalizedText("无法处理这个请求。", "The request cannot be processed."),
     "error_busy": LocalizedText(
         "服务器繁忙或无法保存，请稍后重试。",
-        "The server is busy or cannot store anything. Please try again soon.",
+        "The server is busy or cannot save data. Please try again later.",
     ),
     "error_accident": LocalizedText(
         "服务器出错了。日志中有详情，可用下面的编号查找。",
-        "Something went wrong in the server. The log has the details, under the id below.",
+        "Something went wrong on the server. The log has the details, under the id below.",
     ),
     "form_too_large": LocalizedText("提交的内容过大。", "The submitted form is too large."),
     "form_unreadable": LocalizedText("提交的内容无法读取。", "The submitted form cannot be read."),
@@ -55,5 +55,5 @@ SHARED_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "The form has expired: the server was restarted, or it comes from another site. Please go "
         "back and reload the page.",
     ),
-    "back_to_start": LocalizedText("返回首页", "To the first page"),
+    "back_to_start": LocalizedText("返回首页", "Back to the first page"),
 }

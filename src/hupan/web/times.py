@@ -18,7 +18,7 @@ _UNITS = (
 
 
 _LAST_SECOND = 253_402_214_400
-"""In the last day that a date can name; what comes later is shown as this."""
+"""The last day that a date can express; later times are shown as this."""
 
 
 def _moment(unix_seconds: float, zone: tzinfo) -> datetime:
@@ -51,7 +51,7 @@ class Times:
         return _moment(unix_seconds, self.zone).isoformat()
 
     def relative(self, unix_seconds: float, texts: Texts) -> Markup:
-        """Return how long ago a time was, or in how long it comes."""
+        """Return how long ago a time was, or how far ahead it is."""
         distance = int(unix_seconds) - int(self.now)
         for unit, seconds in _UNITS:
             if abs(distance) >= seconds:

@@ -11,7 +11,7 @@ from hupan_client.errors import SocketRefused, UnreadableAnswer
 from hupan_client.protobuf import NotProtobuf, decode_message
 
 INVALID_DATA = "数据不合法".encode()
-"""The frame that answers a login with a wrong token, and what is no message."""
+"""The frame that answers a login with a wrong token, and an invalid message."""
 HEARTBEAT_SECONDS = 20.0
 SESSION_ENDED = 4001
 NORMAL_CLOSURE, NO_CLOSURE = 1000, 1006

@@ -1,4 +1,4 @@
-"""Accounts: those that are there, new ones, sample data, and starting from nothing again."""
+"""Accounts: existing ones, new ones, sample data, and deleting everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

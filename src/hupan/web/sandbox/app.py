@@ -1,4 +1,4 @@
-"""Puts the pages of the sandbox together; they are clients of its routes."""
+"""Assembles the pages of the sandbox; they are clients of its routes."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Faults on demand: the rules in force with their hits, new ones, and none."""
+"""Faults on demand: show the rules with their hits, add rules, remove them."""
 
 from dataclasses import dataclass
 from typing import Final

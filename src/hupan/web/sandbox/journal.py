@@ -22,7 +22,7 @@ from hupan.web.sandbox.requests import positive_number
 PAGE_SIZE: Final = 20
 MAX_UNSERVED: Final = 20
 MAX_TEXT_BYTES: Final = 5000
-"""Of a body as it was sent, in a page; the route has the rest (web.md W-11)."""
+"""The part of a raw body that a page shows; the route has the rest (web.md W-11)."""
 MAX_FIELD_BYTES: Final = 8000
 MAX_HEADER_BYTES: Final = 3000
 MAX_VALUE_CHARACTERS: Final = 400

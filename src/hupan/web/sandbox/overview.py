@@ -1,4 +1,4 @@
-"""The overview: what a newcomer needs first; and how to reach the sandbox from a client."""
+"""The overview: what a new user needs first, and how to reach the sandbox from a client."""
 
 from dataclasses import dataclass
 from typing import Final

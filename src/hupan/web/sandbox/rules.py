@@ -1,4 +1,4 @@
-"""Answers for paths that Hupan does not serve: the rules in force, new ones, and none."""
+"""Answers for paths that Hupan does not serve: show the rules, add rules, remove them."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -72,7 +72,7 @@ def _read_rule(fields: Fields) -> dict[str, object]:
     """Return the rule of the form; empty fields are absent, and an address excludes an answer.
 
     Raises:
-        FieldRefused: the status is no number, or the answer is no JSON.
+        FieldRefused: the status is not a number, or the answer is not JSON.
     """
     rule: dict[str, object] = {"path": fields.get("path", "")}
     rule |= {name: fields[name] for name in ("method", "forward") if fields.get(name)}

@@ -1,4 +1,4 @@
-"""Snapshots: save the whole state under a name, restore it, take its file along, bring it back."""
+"""Snapshots: save the whole state under a name, restore it, download its file, upload one."""
 
 import re
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from hupan.web.sandbox.requests import about_field
 
 _DONE: Final = ("saved", "restored", "uploaded")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_NO_FILE: Final = LocalizedText("请选择快照文件", "Choose the file of a snapshot")
+_NO_FILE: Final = LocalizedText("请选择快照文件", "Choose a snapshot file")
 _NO_NAME: Final = LocalizedText(
     "文件名中没有可用的字符，请填写名称",
-    "The name of the file has no usable character: type a name",
+    "The file name has no usable characters: enter a name",
 )
 
 
@@ -85,6 +85,6 @@ class SnapshotPages:
 
 
 def name_from_file(file_name: str) -> str:
-    """Return the name of a snapshot after that of its file, "" where no character is usable."""
+    """Return the name of a snapshot after that of its file, "" if no character is usable."""
     base = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(SNAPSHOT_SUFFIX)
     return _FOREIGN.sub("-", base).strip("._-")[:MAX_NAME_CHARACTERS]

@@ -36,16 +36,16 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "step_hour": LocalizedText("1 小时", "1 hour"),
     "step_day": LocalizedText("1 天", "1 day"),
     "step_month": LocalizedText("30 天", "30 days"),
-    "amount": LocalizedText("时长", "How long"),
+    "amount": LocalizedText("时长", "Duration"),
     "unit": LocalizedText("单位", "Unit"),
     "unit_seconds": LocalizedText("秒", "seconds"),
     "unit_minutes": LocalizedText("分钟", "minutes"),
     "unit_hours": LocalizedText("小时", "hours"),
     "unit_days": LocalizedText("天", "days"),
-    "clock_set": LocalizedText("设为指定时间（服务器时区）", "Set a time, in the server's zone"),
+    "clock_set": LocalizedText("设为指定时间（服务器时区）", "Set a time (server's time zone)"),
     "set": LocalizedText("设置", "Set"),
     "freeze": LocalizedText("冻结时钟", "Freeze the clock"),
-    "unfreeze": LocalizedText("让时钟继续走", "Let the clock run"),
+    "unfreeze": LocalizedText("让时钟继续走", "Unfreeze the clock"),
     "freeze_hint": LocalizedText(
         "冻结后时间停住，验证码不会过期，除非手动拨快。",
         "While frozen, no time passes and no code expires until you move the clock.",
@@ -56,7 +56,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "pending_empty": LocalizedText("没有即将发生的事", "Nothing is pending"),
     "pending_empty_next": LocalizedText(
         "验证码失效、封禁结束、会员到期、已注销账号的数据清除等会列在这里。",
-        "Codes that expire, bans and VIP that end and accounts to be erased are listed here.",
+        "Codes that expire, bans and VIP that end, and accounts to be erased are listed here.",
     ),
     "pending_go": LocalizedText("拨到此时", "Go to this time"),
     "pending_go_to": LocalizedText("拨到“{what}”时", "Go to the time when {what}"),
@@ -75,7 +75,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "fault_account": LocalizedText("账号编号", "Account id"),
     "fault_account_hint": LocalizedText("留空为全部", "empty for all"),
     "fault_nth": LocalizedText("仅第 N 次", "Only the nth request"),
-    "fault_nth_hint": LocalizedText("如 3；留空为每次", "such as 3; empty for each"),
+    "fault_nth_hint": LocalizedText("如 3；留空为每次", "such as 3; empty for every request"),
     "fault_probability": LocalizedText("概率", "Probability"),
     "fault_probability_hint": LocalizedText("0 到 1；留空为 1", "0 to 1; empty for 1"),
     "fault_code": LocalizedText("错误码", "Error code"),
@@ -85,7 +85,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "fault_reset": LocalizedText("断开连接", "Reset the connection"),
     "fault_reset_no": LocalizedText("不断开", "no"),
     "fault_reset_before": LocalizedText("处理之前", "before it is handled"),
-    "fault_reset_after": LocalizedText("保存之后", "after its change is kept"),
+    "fault_reset_after": LocalizedText("保存之后", "after its change is saved"),
     "fault_truncate": LocalizedText("只发送前若干字节", "Cut off after (bytes)"),
     "fault_trickle": LocalizedText("限速（字节/秒）", "Speed limit (bytes per second)"),
     "fault_garble": LocalizedText("损坏响应内容", "Garble the response"),
@@ -113,15 +113,15 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "filter_requests": LocalizedText("筛选请求", "Filter requests"),
     "request": LocalizedText("请求", "Request"),
     "response": LocalizedText("响应", "Response"),
-    "requests_empty": LocalizedText("还没有请求", "No request yet"),
+    "requests_empty": LocalizedText("还没有请求", "No requests yet"),
     "requests_empty_next": LocalizedText(
         "客户端一发请求就会出现在这里。可用这条命令试试：",
         "As soon as a client sends a request, it appears here. Try it with this command:",
     ),
-    "requests_no_match": LocalizedText("没有符合条件的请求", "No request matches"),
+    "requests_no_match": LocalizedText("没有符合条件的请求", "No matching requests"),
     "clear_requests": LocalizedText("清空记录", "Clear the journal"),
     "kind_request": LocalizedText("请求", "request"),
-    "kind_rejected": LocalizedText("未到达接口", "reached no endpoint"),
+    "kind_rejected": LocalizedText("未到达接口", "did not reach an endpoint"),
     "kind_message": LocalizedText("WebSocket 消息", "socket message"),
     "kind_closed": LocalizedText("WebSocket 关闭", "socket closed"),
     "message_in": LocalizedText("客户端发来", "from the client"),
@@ -131,11 +131,11 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "unserved": LocalizedText("湖畔不提供的路径", "Paths that Hupan does not serve"),
     "unserved_text": LocalizedText(
         "可以为它们设定响应，或转发到本机的另一个程序。",
-        "Rules answer them, or forward them to another program on this machine.",
+        "Add rules to answer them, or to forward them to another program on this machine.",
     ),
     "rules_heading": LocalizedText("自定义响应", "Answers for other paths"),
-    "answer_it": LocalizedText("设定响应", "Answer it"),
-    "answer_path": LocalizedText("为 {path} 设定响应", "Answer {path}"),
+    "answer_it": LocalizedText("设定响应", "Add an answer"),
+    "answer_path": LocalizedText("为 {path} 设定响应", "Add an answer for {path}"),
     "rule_answer": LocalizedText("响应", "Answer"),
     "rule_forward": LocalizedText("转发到", "Forward to"),
     "rule_forward_hint": LocalizedText(
@@ -151,7 +151,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "rules_empty": LocalizedText("没有规则", "No rules"),
     "rules_empty_next": LocalizedText(
         "客户端还会访问消息、群聊等路径。加一条规则，让它们得到响应。",
-        "Clients ask for messages and groups, too. Add a rule so that they get an answer.",
+        "Clients also request messages and groups. Add a rule to answer them.",
     ),
     "rules_hint": LocalizedText(
         "按顺序匹配，第一条匹配的规则生效。PUT /sandbox/rules 还可返回任意字节。",
@@ -198,7 +198,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "restore": LocalizedText("恢复", "Restore"),
     "restore_hint": LocalizedText(
         "恢复会替换当前的全部数据；要保留现在的状态，请先保存。",
-        "Restoring replaces all data there is now. Save the current state first to keep it.",
+        "Restoring replaces all current data. To keep it, save it first.",
     ),
     "restore_named": LocalizedText("恢复快照 {name}", "Restore the snapshot {name}"),
     "delete": LocalizedText("删除", "Delete"),
@@ -212,18 +212,18 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "snapshot_accounts": LocalizedText("账号数", "Accounts"),
     "snapshot_size": LocalizedText("大小", "Size"),
     "kilobytes": LocalizedText("{n} kB", "{n} kB"),
-    "snapshots_empty": LocalizedText("还没有快照", "No snapshot yet"),
+    "snapshots_empty": LocalizedText("还没有快照", "No snapshots yet"),
     "snapshots_empty_next": LocalizedText(
         "先把沙盒布置好再保存，之后可随时回到这一刻：账号、验证码、图片与时间都会恢复。",
-        "Prepare the sandbox, save it, and return to that moment at any time: accounts, codes, "
-        "pictures and the clock.",
+        "Prepare the sandbox and save it. You can return to that moment at any time: accounts, "
+        "codes, pictures and the clock are restored.",
     ),
     "snapshots_file_hint": LocalizedText(
         "下载的文件可以上传到这个沙盒，也可以上传到另一个；名称留空则取自文件名。",
-        "A downloaded file can be uploaded to this sandbox or to another. An empty name is taken "
-        "from that of the file.",
+        "A downloaded file can be uploaded to this sandbox or to another. Without a name, the name "
+        "of the file is used.",
     ),
-    "snapshot_upload": LocalizedText("上传快照文件", "Upload the file of a snapshot"),
+    "snapshot_upload": LocalizedText("上传快照文件", "Upload a snapshot file"),
     "snapshot_file": LocalizedText("文件", "File"),
     "snapshot_upload_name": LocalizedText("名称（可留空）", "Name (optional)"),
     "snapshot_was_uploaded": LocalizedText("快照已上传：{name}", "Uploaded as {name}"),
@@ -242,16 +242,16 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "code": LocalizedText("验证码", "Code"),
     "no_code": LocalizedText("无", "none"),
     "message": LocalizedText("内容", "Message"),
-    "captcha_answer": LocalizedText("图形验证码的答案", "Answer to the picture"),
+    "captcha_answer": LocalizedText("图形验证码的答案", "Captcha answer"),
     "purpose": LocalizedText("用途", "Purpose"),
     "time": LocalizedText("时间", "Time"),
     "outbox_empty": LocalizedText("还没有发出任何消息", "Nothing sent yet"),
     "outbox_empty_next": LocalizedText(
         "客户端请求验证码后，短信、邮件与图形验证码的答案会立即出现在这里。可用这条命令试试：",
-        "As soon as a client asks for a code, the text message, the e-mail or the answer of the "
-        "captcha appears here. Try it with this command:",
+        "As soon as a client requests a code, the SMS, the e-mail or the captcha answer appears "
+        "here. Try it with this command:",
     ),
-    "outbox_no_match": LocalizedText("没有符合条件的消息", "No message matches"),
+    "outbox_no_match": LocalizedText("没有符合条件的消息", "No matching messages"),
     "overview_heading": LocalizedText("从这里开始", "Start here"),
     "base_url": LocalizedText("服务器地址", "Base URL"),
     "base_url_hint": LocalizedText(
@@ -262,7 +262,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "no_code_yet": LocalizedText("还没有验证码", "No code yet"),
     "no_code_next": LocalizedText(
         "用任意手机号或邮箱登录：验证码不会真的发出，而是立即出现在这里。",
-        "Sign in with any phone number or e-mail address: the code is not sent, it appears here.",
+        "Sign in with any phone number or e-mail address: the code is not sent but appears here.",
     ),
     "how_to_sign_in": LocalizedText("登录步骤", "How to sign in"),
     "all_messages": LocalizedText("全部消息", "All messages"),
@@ -276,10 +276,11 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     ),
     "one_account_signed_up": LocalizedText(
         "该账号由客户端注册；沙盒只知道自己创建的账号的令牌。",
-        "A client signed up with it; the sandbox knows the tokens only of accounts it created.",
+        "A client registered this account; the sandbox knows only the tokens of accounts it "
+        "created.",
     ),
     "all_accounts": LocalizedText("全部账号", "All accounts"),
-    "no_account_yet": LocalizedText("还没有账号", "No account yet"),
+    "no_account_yet": LocalizedText("还没有账号", "No accounts yet"),
     "create_one": LocalizedText("创建一个账号", "Create an account"),
     "create_one_hint": LocalizedText(
         "带手机号、邮箱、密码和令牌，可立即使用。",
@@ -310,12 +311,12 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "search_by": LocalizedText(
         "编号，或昵称、手机号、邮箱的开头", "Id, or start of name, phone or e-mail"
     ),
-    "accounts_empty": LocalizedText("还没有账号", "No account yet"),
+    "accounts_empty": LocalizedText("还没有账号", "No accounts yet"),
     "accounts_empty_next": LocalizedText(
         "用上面的“新建账号”或“示例数据”创建，或在客户端中用任意手机号登录。",
         "Create one above, load sample data, or sign in from a client with any phone number.",
     ),
-    "accounts_no_match": LocalizedText("没有符合条件的账号", "No account matches"),
+    "accounts_no_match": LocalizedText("没有符合条件的账号", "No matching accounts"),
     "account_created": LocalizedText("账号已创建", "The account was created"),
     "accounts_seeded": LocalizedText("已载入的账号：{n}", "Accounts loaded: {n}"),
     "new_account": LocalizedText("新建账号", "New account"),
@@ -338,7 +339,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "ban_days": LocalizedText("封禁天数", "Days banned"),
     "ban_reason": LocalizedText("封禁原因", "Reason for the ban"),
     "ban_reason_hint": LocalizedText(
-        "有原因而无天数即永久封禁", "a reason without days bans for good"
+        "有原因而无天数即永久封禁", "a reason without days bans permanently"
     ),
     "sample_data": LocalizedText("示例数据", "Sample data"),
     "pack": LocalizedText("数据包", "Pack"),
@@ -366,14 +367,14 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "connect_client": LocalizedText("已有客户端", "Existing clients"),
     "connect_run_text": LocalizedText(
         "最简单的做法是让沙盒启动客户端，不需要 root 或 hosts 文件：",
-        "Simplest: let the sandbox start the client, without root or a hosts file:",
+        "The simplest way is to let the sandbox start the client, without root or a hosts file:",
     ),
     "connect_client_text": LocalizedText(
         "否则：客户端内置了下列域名，并且只用 HTTPS 访问。hupan connect 显示如何把它们指向本机，"
         "hupan connect --install 执行，--undo 恢复原状；然后用 --tls --tls-port 443 启动沙盒：",
-        "Otherwise: clients have these host names built in and use HTTPS. hupan connect shows how "
-        "to lead them to this machine, hupan connect --install does it and --undo takes it back; "
-        "then start the sandbox with --tls --tls-port 443:",
+        "Otherwise, clients have these host names built in and use HTTPS. hupan connect shows how "
+        "to point them to this machine, hupan connect --install does so, and --undo reverts it. "
+        "Then start the sandbox with --tls --tls-port 443:",
     ),
     "connect_client_hint": LocalizedText(
         "哪些客户端可用见 docs/connect.zh-CN.md；其他机器见 docs/operations.zh-CN.md。",

@@ -163,7 +163,7 @@ class AsyncClock:
         return await self._http.send("POST", "clock", ClockState, {"freeze": True})
 
     async def unfreeze(self) -> ClockState:
-        """Let the clock run on."""
+        """Unfreeze the clock on."""
         return await self._http.send("POST", "clock", ClockState, {"freeze": False})
 
 

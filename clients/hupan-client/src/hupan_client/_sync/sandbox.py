@@ -161,7 +161,7 @@ class Clock:
         return self._http.send("POST", "clock", ClockState, {"freeze": True})
 
     def unfreeze(self) -> ClockState:
-        """Let the clock run on."""
+        """Unfreeze the clock on."""
         return self._http.send("POST", "clock", ClockState, {"freeze": False})
 
 
