@@ -39,7 +39,9 @@ BREAKS = {
     "identities: a phone number": LEAD.replace("?1", "1000001"),
     "identities: an address": LEAD.replace("?1", "1000001").replace("'phone'", "'email'"),
     "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1, '')",
-    "sessions: an invalid token hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
+    "sessions: an invalid token hash": (
+        "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')"
+    ),
     "codes: more attempts": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
 }
 
