@@ -29,10 +29,10 @@ JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'
         ({"url": "https://sms.example/?a={to"}, "^url: unbalanced {"),
         ({"body": '{"to": "{mobile}"}'}, r"^body: unknown placeholder \{mobile\}"),
         ({"body": '{"to": "{to"}'}, "^body: unbalanced {"),
-        ({"body": '{"to": {to}}'}, "^body: is no JSON"),
+        ({"body": '{"to": {to}}'}, "^body: is not JSON"),
         ({"body": '{"to": "{to}"'}, "^body: unbalanced {"),
-        ({"body": "{to}"}, "^body: is no JSON"),
-        ({"body": '"\udcff"'}, "^body: is no JSON"),
+        ({"body": "{to}"}, "^body: is not JSON"),
+        ({"body": '"\udcff"'}, "^body: is not JSON"),
         (
             {"body": "a = {to}", "content_type": "application/x-www-form-urlencoded"},
             "^body: is not an encoded form",
