@@ -42,10 +42,10 @@ class Request(TypedDict):
 class Fork:
     """A forked process, with what tests use of `Popen`."""
 
-    def __init__(self, told: socket.socket) -> None:
-        self._told = told
-        self._told.settimeout(START_SECONDS)
-        self.pid = int(self._told.recv(32))
+    def __init__(self, status_socket: socket.socket) -> None:
+        self._status_socket = status_socket
+        self._status_socket.settimeout(START_SECONDS)
+        self.pid = int(self._status_socket.recv(32))
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -61,12 +61,12 @@ class Fork:
             TimeoutExpired: it still runs.
         """
         if self.returncode is None:
-            self._told.settimeout(timeout)
+            self._status_socket.settimeout(timeout)
             try:
-                self.returncode = int(self._told.recv(32))
+                self.returncode = int(self._status_socket.recv(32))
             except (TimeoutError, BlockingIOError):
                 raise subprocess.TimeoutExpired(PROGRAM, timeout or 0) from None
-            self._told.close()
+            self._status_socket.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -87,7 +87,8 @@ def can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     """
     changed = {name for name, _ in os.environ.items() ^ environment.items()}
     return (
-        command[0] == PROGRAM
+        sys.platform == "linux"
+        and command[0] == PROGRAM
         and all(name.startswith("HUPAN_") and name not in READ_BY_IMPORTS for name in changed)
         and _inherited() == _forking_process()[1]
     )
@@ -103,11 +104,11 @@ def _inherited() -> list[str]:
 def fork(command: Sequence[str], environment: Mapping[str, str], folder: Path, output: int) -> Fork:
     """Run a command of `hupan`; both output streams go to an open file."""
     request = {"arguments": list(command), "environment": dict(environment), "folder": str(folder)}
-    told, teller = socket.socketpair(type=socket.SOCK_SEQPACKET)
-    with teller:
-        files = [output, teller.fileno()]
+    status_socket, reporter = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    with reporter:
+        files = [output, reporter.fileno()]
         socket.send_fds(_forking_process()[0], [json.dumps(request).encode()], files)
-    return Fork(told)
+    return Fork(status_socket)
 
 
 @cache
@@ -146,19 +147,19 @@ def serve(requests: socket.socket) -> None:
             os.close(file)
 
 
-def _run(request: Request, output: int, teller: int) -> NoReturn:
+def _run(request: Request, output: int, reporter: int) -> NoReturn:
     """Fork the program; report its number and, in the end, its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
-        os.close(teller)
+        os.close(reporter)
         _become(request, output)
     os.close(output)
-    with socket.socket(fileno=teller) as told:
-        told.send(b"%d" % pid)
+    with socket.socket(fileno=reporter) as opened:
+        opened.send(b"%d" % pid)
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
-            told.send(b"%d" % os.waitstatus_to_exitcode(status))
+            opened.send(b"%d" % os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 
