@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hupan.cli.language import cell_width, choose_english
+from tests.support.commands import run_hupan
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
@@ -181,14 +182,8 @@ def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
         "_TYPER_COMPLETE_ARGS": typed,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN],
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run_hupan(variables=asked)
+    assert done.returncode == 0
     word = COMPLETED[typed].split()[-1]
     assert re.findall(r"[a-z-]{4,}", done.stdout.replace("_arguments", ""))[0] == word
 
@@ -199,14 +194,8 @@ def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None
     """A real bash completes with the tab key and the output of `--show-completion bash`."""
     script = tmp_path / "completion.sh"
     environment = {**os.environ, "PATH": f"{HUPAN.parent}:{os.environ['PATH']}"}
-    shown = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN, "--show-completion", "bash"],
-        env={**environment, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = run_hupan("--show-completion", "bash", variables=without_detection)
     script.write_text(shown.stdout, "utf-8")
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # bash, our own arguments

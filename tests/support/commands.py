@@ -15,7 +15,7 @@ SECONDS = 120.0
 
 def run_hupan(
     *arguments: str | Path,
-    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
     entered: str = "",
     seconds: float = SECONDS,
@@ -27,7 +27,7 @@ def run_hupan(
 
     Args:
         arguments: the words after `hupan`.
-        environment: all variables; by default those of the tests.
+        variables: those added to the variables of the tests.
         folder: the current directory of the command; by default that of the tests.
         entered: the standard input.
         seconds: the longest that it may take.
@@ -42,7 +42,7 @@ def run_hupan(
         status = exit_status(
             *arguments,
             streams=(given, out, err),
-            environment=environment,
+            variables=variables,
             folder=folder,
             seconds=seconds,
         )
@@ -58,17 +58,17 @@ def _text(file: BinaryIO) -> str:
 def exit_status(
     *arguments: str | Path,
     streams: Sequence[BinaryIO | BufferedIOBase | None],
-    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
     seconds: float = SECONDS,
 ) -> int:
     """Run a command with three standard streams, of which some may be closed; return its status."""
     command = [PROGRAM, *map(str, arguments)]
-    variables = os.environ if environment is None else environment
+    environment = {**os.environ, **(variables or {})}
     place = folder or Path.cwd()
     files = [None if stream is None else stream.fileno() for stream in streams]
-    if can_fork(command, variables):
-        process = fork(command, variables, place, *files)
+    if can_fork(command, environment):
+        process = fork(command, environment, place, *files)
         try:
             return process.wait(seconds)
         finally:
@@ -79,7 +79,7 @@ def exit_status(
         stdin=files[0],
         stdout=files[1],
         stderr=files[2],
-        env=variables,
+        env=environment,
         cwd=place,
         timeout=seconds,
         check=False,

@@ -37,7 +37,7 @@ MODULES = {PROGRAM: "hupan.cli.main", APPS: "tests.support.asgi_apps"}
 """The module whose `main` a fork runs, by its program."""
 READ_WHEN_USED = {
     *("HOME", "PATH", "TMPDIR", "XDG_DATA_HOME"),
-    *("COLUMNS", "SUDO_USER", "NODE_OPTIONS", "_HUPAN_COMPLETE"),
+    *("COLUMNS", "TERM", "SUDO_USER", "NODE_OPTIONS", "_HUPAN_COMPLETE"),
     *("_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION"),
     "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION",
 }
