@@ -1,16 +1,83 @@
 """Commands of `hupan`, run as a user would run them, each as a process."""
 
 import os
+import select
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.support.forks import PROGRAM, can_fork, fork
+from tests.support.forks import PROGRAM, Fork, can_fork, fork
 
 SECONDS = 120.0
+
+
+PATIENCE_SECONDS = 60.0
+
+
+class Output:
+    """The reading end of a pipe to which a process writes."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._held = b""
+
+    def line(self) -> str:
+        """Return the next line, without its end; "" at the end of all."""
+        while b"\n" not in self._held and self._more():
+            pass
+        line, _, self._held = self._held.partition(b"\n")
+        return line.decode()
+
+    def rest(self) -> str:
+        """Return all until the last process that writes to it has ended."""
+        while self._more():
+            pass
+        text, self._held = self._held.decode(), b""
+        return text
+
+    def _more(self) -> bool:
+        if not select.select([self._file], [], [], PATIENCE_SECONDS)[0]:
+            raise TimeoutError(self._held)
+        data = os.read(self._file, 65536)
+        self._held += data
+        return data != b""
+
+
+@contextmanager
+def running_hupan(
+    *arguments: str, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[Fork | subprocess.Popen[bytes], Output]]:
+    """Yield a command that runs, with its standard output; end it as `kill` does.
+
+    Args:
+        arguments: the words after `hupan`.
+        variables: those added to the variables of the tests.
+    """
+    command, environment = [PROGRAM, *arguments], {**os.environ, **(variables or {})}
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), Path(os.devnull).open("r+b") as nothing:
+        streams = (nothing.fileno(), writer, nothing.fileno())
+        process: Fork | subprocess.Popen[bytes]
+        if can_fork(command, environment):
+            process = fork(command, environment, Path.cwd(), *streams)
+        else:
+            process = subprocess.Popen(  # noqa: S603 - our own executable
+                command, stdin=streams[0], stdout=writer, stderr=streams[2], env=environment
+            )
+        os.close(writer)
+        try:
+            yield process, Output(reader)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE_SECONDS)
+            finally:
+                process.kill()
 
 
 def run_hupan(

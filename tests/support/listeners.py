@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -13,38 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.commands import PATIENCE_SECONDS, Output
 from tests.support.forks import APPS, Fork, can_fork, fork
-
-PATIENCE_SECONDS = 60.0
-
-
-class Output:
-    """The reading end of a pipe to which a process writes."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-        self._held = b""
-
-    def line(self) -> str:
-        """Return the next line, without its end; "" at the end of all."""
-        while b"\n" not in self._held and self._more():
-            pass
-        line, _, self._held = self._held.partition(b"\n")
-        return line.decode()
-
-    def rest(self) -> str:
-        """Return all until the last process that writes to it has ended."""
-        while self._more():
-            pass
-        text, self._held = self._held.decode(), b""
-        return text
-
-    def _more(self) -> bool:
-        if not select.select([self._file], [], [], PATIENCE_SECONDS)[0]:
-            raise TimeoutError(self._held)
-        data = os.read(self._file, 65536)
-        self._held += data
-        return data != b""
 
 
 class Listening:
