@@ -1,9 +1,11 @@
 """Commands of `hupan`, run as a user would run them, each as a process."""
 
+import json
 import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.support.forks import PROGRAM, Fork, can_fork, fork
+from tests.support.forks import MANY_COMMANDS, PROGRAM, Fork, can_fork, fork
 
 SECONDS = 120.0
 
@@ -86,6 +88,7 @@ def run_hupan(
     folder: Path | None = None,
     entered: str = "",
     seconds: float = SECONDS,
+    program: str = PROGRAM,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; return its status and output.
 
@@ -98,6 +101,7 @@ def run_hupan(
         folder: the current directory of the command; by default that of the tests.
         entered: the standard input.
         seconds: the longest that it may take.
+        program: what is run; by default `hupan`.
     """
     with (
         tempfile.TemporaryFile() as given,
@@ -112,14 +116,34 @@ def run_hupan(
             variables=variables,
             folder=folder,
             seconds=seconds,
+            program=program,
         )
         texts = [_text(file) for file in (out, err)]
-    return subprocess.CompletedProcess([PROGRAM, *map(str, arguments)], status, *texts)
+    return subprocess.CompletedProcess([program, *map(str, arguments)], status, *texts)
 
 
 def _text(file: BinaryIO) -> str:
     file.seek(0)
     return file.read().decode()
+
+
+def run_all(
+    cases: Sequence[tuple[Sequence[str], Mapping[str, str]]],
+    variables: Mapping[str, str],
+    folder: Path | None = None,
+) -> list[tuple[int, str, str]]:
+    """Run many commands in one process; return the status and output of each.
+
+    Args:
+        cases: the words after `hupan` of each, with its variables.
+        variables: those of the process, such as its language.
+        folder: the current directory; by default that of the tests.
+    """
+    done = run_hupan(
+        program=MANY_COMMANDS, entered=json.dumps(cases), variables=variables, folder=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return [(status, out, err) for status, out, err in json.loads(done.stdout)]
 
 
 def exit_status(
@@ -128,9 +152,10 @@ def exit_status(
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
     seconds: float = SECONDS,
+    program: str = PROGRAM,
 ) -> int:
     """Run a command with three standard streams, of which some may be closed; return its status."""
-    command = [PROGRAM, *map(str, arguments)]
+    command = [program, *map(str, arguments)]
     environment = {**os.environ, **(variables or {})}
     place = folder or Path.cwd()
     files = [None if stream is None else stream.fileno() for stream in streams]
@@ -140,9 +165,10 @@ def exit_status(
             return process.wait(seconds)
         finally:
             process.kill()
+    started = command if program == PROGRAM else [sys.executable, *command]
     closed = " ".join(f"{number}>&-" for number, file in enumerate(files) if file is None)
     return subprocess.run(  # noqa: S603 - our own program, our own arguments
-        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *started],
         stdin=files[0],
         stdout=files[1],
         stderr=files[2],

@@ -33,7 +33,13 @@ START_SECONDS = 60.0
 PROGRAM = str(Path(sys.executable).with_name("hupan"))
 APPS = str(Path(__file__).with_name("asgi_apps.py"))
 """A script of the tests, see `listeners`."""
-MODULES = {PROGRAM: "hupan.cli.main", APPS: "tests.support.asgi_apps"}
+MANY_COMMANDS = str(Path(__file__).with_name("many_commands.py"))
+"""A script of the tests, see `commands`."""
+MODULES = {
+    PROGRAM: "hupan.cli.main",
+    APPS: "tests.support.asgi_apps",
+    MANY_COMMANDS: "tests.support.many_commands",
+}
 """The module whose `main` a fork runs, by its program."""
 READ_WHEN_USED = {
     *("HOME", "PATH", "TMPDIR", "XDG_DATA_HOME"),
