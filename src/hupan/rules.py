@@ -103,7 +103,7 @@ class MediaRules:
     """How many pictures an account may upload and keep.
 
     Attributes:
-        max_pictures: of one account; one more drops the oldest that is not its avatar.
+        max_pictures: the maximum per account; one more drops the oldest that is not the avatar.
     """
 
     upload_limits: tuple[Limit, ...] = ()
@@ -219,7 +219,7 @@ class PasswordRules:
     """Requirements on new passwords (security P1, P3).
 
     Attributes:
-        min_characters: in code points.
+        min_characters: the minimum length in code points.
         context_words: names of the product and its hosts, which do not count as a password.
     """
 

@@ -12,7 +12,7 @@ from hupan.opening import OperationRefused
 
 
 class ProductOptions(TypedDict, total=False):
-    """The values of a product that an operator names; those of `ProductChange`."""
+    """The values that an operator sets about a product, as in `ProductChange`."""
 
     type: int | None
     cycle: int | None

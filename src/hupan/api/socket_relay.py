@@ -70,7 +70,7 @@ class SocketRelays:
     """The relays of this process.
 
     Args:
-        address: of the message server's socket.
+        address: the address of the message server's socket.
         signer: makes the signed headers.
         limiter: limits how often sockets of callers are forwarded.
         next_request_id: numbers the relays.

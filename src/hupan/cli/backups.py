@@ -210,7 +210,7 @@ def restore(
         typer.Option(
             help=say(
                 "保留登录状态；备份之后退出的会话也会恢复。",
-                "Keep users signed in, also those that signed out after the backup.",
+                "Keep users signed in, including those that signed out after the backup.",
             )
         ),
     ] = False,

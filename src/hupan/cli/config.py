@@ -114,7 +114,7 @@ def _is_match(name: str, pattern: str) -> bool:
 @app.command(
     "check",
     help=say(
-        "检查设置，列出全部问题与警告；服务器无法启动时以状态 1 结束。",
+        "检查设置，列出全部问题与警告；服务器无法启动时，退出状态为 1。",
         "Check the settings and list all problems and warnings. The exit status is 1 if the server "
         "cannot start.",
     ),

@@ -213,7 +213,7 @@ def accept_store_key(command: _StoreCommand) -> None:
 @app.command(
     "check",
     help=say(
-        "检查数据库是否完好；有问题时以状态 1 结束。",
+        "检查数据库是否完好；有问题时退出状态为 1。",
         "Check the integrity of the database. The exit status is 1 if it is damaged.",
     ),
     short_help=say("检查是否完好", "Check the integrity"),

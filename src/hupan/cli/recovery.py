@@ -53,7 +53,7 @@ _SIGNED_OUT_COLUMNS = {
 RemoveOption: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--remove", help=say("解除绑定，不换新的。", "Remove the contact without a new one.")
+        "--remove", help=say("解除绑定，不换新的。", "Unbind the contact and bind no new one.")
     ),
 ]
 contact_commands = typer.Typer(rich_markup_mode=None)

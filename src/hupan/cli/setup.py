@@ -1,4 +1,4 @@
-"""`hupan setup`: the first configuration, by questions or by options."""
+"""`hupan setup`: the first configuration, asked interactively or set by options."""
 
 import asyncio
 import os
@@ -82,7 +82,7 @@ def setup(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help=say("一项设置的值，可多次使用。", "Value of a setting; may be repeated."),
+            help=say("一项设置的值，可多次使用。", "Value of a setting; repeatable."),
         ),
     ] = None,
     test_sms: Annotated[

@@ -107,8 +107,8 @@ def refuse_public_name(host: str) -> None:
         if host == domain or host.endswith(f".{domain}"):
             raise BadTarget(
                 f"{host} 属于公共服务，本工具不会访问它：请填写自己的服务器的地址",
-                f"{host} belongs to the public service, which is never contacted: give the "
-                "address of a server of your own",
+                f"{host} belongs to the public service, which is never contacted: specify "
+                "the address of your own server",
             )
 
 

@@ -126,8 +126,8 @@ class RecordFolder:
         if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
             raise ConnectRefused(
                 f"{self.path} 属于另一位用户：请以安装时的用户运行（若当时用了 sudo，请再用 sudo）",
-                f"{self.path} belongs to another user: run this as the one who installed, with "
-                "sudo if that was used",
+                f"{self.path} belongs to another user: run this as the user that installed it, "
+                "with sudo if it was used then",
             )
 
     def load(self) -> Record | None:

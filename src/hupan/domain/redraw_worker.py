@@ -56,7 +56,7 @@ class DrawnPicture:
     """What was drawn.
 
     Attributes:
-        extension: of its format: `png`, `jpg` or `webp`.
+        extension: the extension of its format: `png`, `jpg` or `webp`.
     """
 
     extension: str

@@ -42,7 +42,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
         path: the request path; a final `*` matches any suffix. Any path if absent.
         account: id of the account whose token the request has; any request if absent.
         nth: only the nth request that matches path and account.
-        probability: of each request that matches.
+        probability: the chance that it fires for a matching request.
         code: the response is this error in the endpoint's form, and nothing is handled.
         http_status: the HTTP status, with the error of `code` or a line of plain text.
         delay_ms: milliseconds before the request is handled.
@@ -118,7 +118,7 @@ def _check_rule(rule: FaultRule) -> None:
     if not effects:
         listed = ", ".join(_EFFECTS)
         raise BadRequest(
-            f"没有指定故障，请指定其一：{listed}", f"it has no fault; give one of {listed}"
+            f"没有指定故障，请指定其一：{listed}", f"it has no fault; specify one of {listed}"
         )
     on_response = [key for key in effects if key in _OF_RESPONSES]
     if rule.reset is not None and on_response:
@@ -207,7 +207,7 @@ class ActiveRule:
 
 @dataclass(slots=True)
 class Faults:
-    """The rules in force.
+    """The current rules.
 
     Attributes:
         make_random_source: returns a source that repeats from the seed of the sandbox.
@@ -219,7 +219,7 @@ class Faults:
     _active: list[ActiveRule] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return how many rules are in force."""
+        """Return the number of current rules."""
         return len(self._active)
 
     @property

@@ -426,7 +426,7 @@ async def _start_unless_stopped(lifespan: Lifespan, stop: asyncio.Event) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Accepting:
-    """The listening sockets of one app, and what watches over its connections."""
+    """The listening sockets of one app, and the reaper of its connections."""
 
     listeners: list[asyncio.Server]
     reaper: ConnectionReaper
