@@ -81,7 +81,7 @@ class BackupSummary:
 
     Attributes:
         place: where it is.
-        size: bytes of the file.
+        size: the size of the file in bytes.
         manifest: what it declares.
         end: what it was found to contain.
     """

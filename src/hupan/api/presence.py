@@ -262,7 +262,7 @@ class ClientSocket:
         self._close(SESSION_ENDED, "the session has ended")
 
     def give_way(self) -> None:
-        """Close it because the account has too many."""
+        """Close it because the account has too many sockets."""
         self._close(POLICY_VIOLATION, "too many sockets of this account")
 
     def pass_on(self, message: bytes) -> None:

@@ -106,7 +106,7 @@ AfterOption: TypeAlias = Annotated[
 app = make_group(
     say(
         "管理账号，可在服务器运行时使用。账号用编号、手机号或邮箱指明。",
-        "Manage accounts, also while the server runs. Identify an account by its id, phone "
+        "Manage accounts, even while the server runs. Identify an account by its id, phone "
         "number or e-mail address.",
     ),
     say("管理账号", "Manage accounts"),

@@ -196,7 +196,7 @@ def _send_and_report(settings: Settings, channel: Channel, address: str) -> bool
     elif not sent.is_sent:
         _print_failure(f"未发送到 {to}", f"not sent to {to}", reply)
     else:
-        typer.echo(say(f"OK 已提交发送：{to}", f"OK handed over for {to}") + f"\n{reply}")
+        typer.echo(say(f"OK 已提交发送：{to}", f"OK accepted for {to}") + f"\n{reply}")
     return bool(sent.is_sent)
 
 

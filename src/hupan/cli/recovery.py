@@ -178,7 +178,7 @@ def _set_contact(
 def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:
     if (contact is None) != remove:
         raise typer.BadParameter(
-            say("请指定新的号码或邮箱，或用 --remove", "Give a new one, or use --remove")
+            say("请指定新的号码或邮箱，或用 --remove", "Specify a new one, or use --remove")
         )
 
 
@@ -304,7 +304,7 @@ def delete(
     "restore",
     help=say(
         "恢复已注销、尚未清除的账号，也包括本人注销的；会通知本人，需重新登录。",
-        "Restore a deleted account that is not erased yet, also one deleted by its user. The user "
+        "Restore a deleted account that is not erased yet, even one deleted by its user. The user "
         "is notified and has to sign in again.",
     ),
     short_help=say("恢复账号", "Restore an account"),

@@ -305,7 +305,7 @@ def _send_test(settings: Settings, channel: Channel, asked: str | None, *, is_as
         return False
     sent = asyncio.run(send_trial_message(settings, channel, address))
     if sent.is_sent:
-        typer.echo(say(f"OK 已提交发送：{sent.to}", f"OK handed over for {sent.to}"))
+        typer.echo(say(f"OK 已提交发送：{sent.to}", f"OK accepted for {sent.to}"))
     else:
         typer.echo(say(f"无法确认是否已发送到 {sent.to}", f"not confirmed for {sent.to}"), err=True)
     typer.echo(sent.reply, err=not sent.is_sent)

@@ -156,7 +156,7 @@ class Wire:
     def send_raw(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
-        """Send a request to an unchanged path, outside the prefix too."""
+        """Send a request to an unchanged path, which may be outside the prefix."""
         seconds = self.seconds_left()
         connection, ends_at = self._connect(seconds), time.monotonic() + seconds
         cut: threading.Timer | None = None

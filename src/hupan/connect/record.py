@@ -108,7 +108,7 @@ class RecordFolder:
         """Return whether there is something to undo.
 
         Raises:
-            ConnectRefused: it is another user's.
+            ConnectRefused: it belongs to another user.
         """
         self.check_owner()
         return self.path.is_dir()
@@ -134,7 +134,7 @@ class RecordFolder:
         """Return what was changed; None if nothing is installed.
 
         Raises:
-            ConnectRefused: the file is of another user or damaged.
+            ConnectRefused: the file belongs to another user, or is damaged.
         """
         self.check_owner()
         content = read_file(self._record)

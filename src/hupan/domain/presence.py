@@ -63,7 +63,7 @@ class Link(Protocol):
         ...
 
     def give_way(self) -> None:
-        """Close it because the account has too many."""
+        """Close it because the account has too many sockets."""
         ...
 
     def pass_on(self, message: bytes) -> None:

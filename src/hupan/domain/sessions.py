@@ -81,7 +81,7 @@ class SessionPolicy:
     Attributes:
         idle_seconds: maximum time without use; only the first request of a day counts as use.
         absolute_seconds: maximum time since sign-in.
-        max_sessions: per account; one more ends the oldest.
+        max_sessions: the maximum per account; one more ends the oldest.
     """
 
     idle_seconds: int = 30 * DAY_SECONDS

@@ -48,10 +48,10 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
         delay_ms: milliseconds before the request is handled.
         reset: the connection is reset `before` the request is handled, or `after` its change is
             kept.
-        truncate: bytes of the body that are sent before the connection ends; Content-Length is that
-            of the whole.
+        truncate: how many bytes of the body are sent before the connection ends; Content-Length is
+            that of the whole.
         garble: the body's bytes are changed, its length is not.
-        trickle: bytes of the body that are sent in a second.
+        trickle: how many bytes of the body are sent per second.
         hits: how often the rule has fired; ignored in a request.
     """
 
@@ -211,7 +211,7 @@ class Faults:
 
     Attributes:
         make_random_source: returns a source that repeats from the seed of the sandbox.
-        generation: grows with each change; what waits under former rules continues.
+        generation: grows with each change; requests delayed by former rules continue.
     """
 
     make_random_source: Callable[[str], RandomSource]

@@ -259,7 +259,7 @@ def handle_stop_signals(
 
 @contextmanager
 def block_sighup() -> Iterator[None]:
-    """Block SIGHUP during the block, also for processes that are started in it."""
+    """Block SIGHUP during the block, including for processes that are started in it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield

@@ -62,7 +62,7 @@ class SessionEnd(Struct, frozen=True):
 
     @property
     def position(self) -> "SessionEndPosition":
-        """Where it stands among all."""
+        """Its position among all ends."""
         return self.recorded_at, self.account_id, self.token_hash
 
 

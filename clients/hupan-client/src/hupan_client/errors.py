@@ -48,7 +48,7 @@ class SocketClosed(HupanError):
     """The socket is closed.
 
     Attributes:
-        code: of the closing frame, 1006 for none.
+        code: the code of the closing frame, 1006 without one.
     """
 
     def __init__(self, message: str, code: int = 1006) -> None:
@@ -64,7 +64,7 @@ class Refusal(HupanError):
     """The server said no, or a code that this version does not know.
 
     Attributes:
-        code: of the answer (wire.md 2).
+        code: the code of the answer (wire.md 2).
         message: the text of the answer, in the language that was asked for.
         zh: the text in Chinese.
         en: the text in English.
