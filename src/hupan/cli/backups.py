@@ -181,7 +181,7 @@ def new_key(
         Path,
         typer.Argument(
             metavar="FILE",
-            help=say("私钥文件，不得已存在。", "File of the private key, which must not exist."),
+            help=say("私钥文件，必须尚不存在。", "File of the private key, which must not exist."),
             show_default=False,
         ),
     ],

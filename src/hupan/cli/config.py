@@ -141,7 +141,7 @@ def check(*, config: ConfigOption = None) -> None:
     help=say(
         "用当前设置发送一条测试短信或邮件，并显示网关或邮件服务器的响应；无需运行服务器。\n\n"
         "测试验证码为 000000，不能用于登录；短信可能产生费用。",
-        "Send a test SMS or e-mail with the present settings, and show the reply of the gateway or "
+        "Send a test SMS or e-mail with the current settings, and show the reply of the gateway or "
         "mail server. No server needs to run.\n\n"
         "The code is 000000 and cannot be used to sign in. Your gateway may charge for an SMS.",
     ),

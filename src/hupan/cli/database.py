@@ -175,7 +175,7 @@ def create_store(command: _StoreCommand) -> None:
 )
 @_store_command
 def accept_store_writes(command: _StoreCommand) -> None:
-    """Accept the present contents of the file."""
+    """Accept the current contents of the file."""
     is_done = command.run(
         accept_writes,
         "operator-database-accept-writes",
@@ -200,7 +200,7 @@ def accept_store_writes(command: _StoreCommand) -> None:
 )
 @_store_command
 def accept_store_key(command: _StoreCommand) -> None:
-    """Make the present key that of the store."""
+    """Make the current key that of the store."""
     command.run(adopt_key, "operator-database-accept-key")
     typer.echo(
         say(

@@ -85,7 +85,7 @@ def contacts(command: AdminCommand, *, account: AccountArgument) -> None:
     help=say(
         "撤销一次绑定或更换，以及同一种之后的更换。所有会话结束，密码作废，有关各方会收到通知。",
         "Undo a change of a contact and the later ones of the same kind. All sessions end, the "
-        "password is removed, and the former and present contacts are notified.",
+        "password is removed, and the former and current contacts are notified.",
     ),
     short_help=say("撤销换绑", "Undo a contact change"),
 )
@@ -202,7 +202,7 @@ def password(
             "--remove",
             help=say(
                 "同时清除现有密码，所有会话结束。",
-                "Also remove the present password; all sessions end.",
+                "Also remove the current password; all sessions end.",
             ),
         ),
     ] = False,
