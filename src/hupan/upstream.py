@@ -227,11 +227,6 @@ class UpstreamClient:
         self._idle: list[_Connection] = []
         self._request_count = 0
 
-    @property
-    def request_count(self) -> int:
-        """The number of requests that are with the message server."""
-        return self._request_count
-
     @asynccontextmanager
     async def open(self, *, fresh: bool = False) -> AsyncIterator[UpstreamRequest]:
         """Open a request; close the connection unless request and answer are complete.

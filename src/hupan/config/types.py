@@ -650,10 +650,6 @@ class Setting:
     secret: bool
 
     @property
-    def environment_variable(self) -> str:
-        return f"HUPAN_{self.name.upper()}"
-
-    @property
     def secret_file_name(self) -> str | None:
         """The setting that names a file with the value; only secrets have one."""
         return f"{self.name}_file" if self.secret else None
