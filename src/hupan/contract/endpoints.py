@@ -61,7 +61,7 @@ class RequiredSession:
 
 
 class RequiredVip:
-    """The token of a live session is needed, and VIP in force (wire.md 4, `T, VIP`)."""
+    """The token of a live session with active VIP is needed (wire.md 4, `T, VIP`)."""
 
 
 class AllowLoggedOut:

@@ -50,7 +50,7 @@ class PersonalDataEdit(Struct, rename="camel"):
 
 
 class PersonalData(Struct, rename="camel"):
-    """All personal data: always eleven keys, never null, also for a new account (wire.md 4).
+    """All personal data: always eleven keys, never null, even for a new account (wire.md 4).
 
     Attributes:
         id: the account's id as a number.

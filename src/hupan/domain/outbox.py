@@ -7,7 +7,7 @@ of other notices.
 
 Notices of one kind to one contact are limited, so an attacker that causes them cannot flood it. But
 each change of how an account can be entered must be reported at least once: the first notice of
-such a kind to a contact in a day has priority over all others, also in the budget.
+such a kind to a contact in a day has priority over all others, even in the budget.
 
 A slow sender delays no request (security R07), and notices delay no code (security X4): codes are
 leased first, and notices leave part of a sender's capacity to codes. A message is sent under a
