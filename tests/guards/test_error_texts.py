@@ -1,20 +1,13 @@
-"""Chinese sentences quote no exception, and separate Latin letters and digits by a space.
-
-Libraries write English (names.md rule 9).
-"""
+"""No Chinese sentence quotes an exception: libraries write English (names.md rule 9)."""
 
 import ast
 import re
-from collections.abc import Callable
 
 import pytest
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ERROR_WORDS = {"error.strerror", "error.msg", "error.reason"}
 ERRORS = {"error", "exc", "exception", "failure", "err"}
-UNSPACED = re.compile("[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9%][\u4e00-\u9fff]")
-OF_THE_PUBLIC_SERVICE = ("功能仅限VIP用户使用", "size字段值非法", "mobile字段值非法")
-"""Texts of wire.md 2, which clients know as they are."""
 
 
 def quoted(source: str) -> list[str]:
@@ -50,19 +43,3 @@ def test_a_quotation_is_seen(source: str) -> None:
     """A quotation by name, by the system's text, or as a string is found."""
     assert quoted(source)
     assert not quoted(source.replace("无法读取", "cannot read").replace("：", ": "))
-
-
-def unspaced(text: str) -> list[str]:
-    """Return the places where a Chinese character touches a Latin letter or a digit."""
-    for known in OF_THE_PUBLIC_SERVICE:
-        text = text.replace(known, "")
-    return UNSPACED.findall(text.replace("\\n", " "))
-
-
-def test_chinese_is_separated_from_latin_letters_and_digits(
-    modules: dict[str, str], written: Callable[..., dict[str, str]]
-) -> None:
-    """One spelling everywhere: 至多 200 个字符."""
-    texts = {**modules, **written(".md", ".html", ".js")}
-    assert {path: places for path, text in texts.items() if (places := unspaced(text))} == {}
-    assert unspaced("至多200个字符") == ["多2", "0个"]
