@@ -279,7 +279,8 @@ BUDGET_RETRY_SECONDS = 600
 SURPLUS_CHECK_SECONDS = 1.0
 LEASE_SECONDS = 600
 """Longer than any send takes and any code is valid, so no other server sends the message."""
-FIRST_RETRY_SECONDS = 2
+FIRST_RETRY_SECONDS = 4
+"""Before the first retry; each further one waits twice as long."""
 MAX_SLEEP_SECONDS = 5.0
 LISTING_SECONDS = MAX_SLEEP_SECONDS
 """How often each process lists the outbox of a distributed database, for what others left."""
@@ -614,7 +615,7 @@ class OutboxWorker:
         except NotSent as failure:
             outcome = "again" if failure.is_retryable else "failed"
             _log.warning("%s %s was not sent: %s", row.channel, row.id, failure)
-            wait_seconds: int = FIRST_RETRY_SECONDS * 2**row.attempts
+            wait_seconds: int = FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1)
             return now + wait_seconds if failure.is_retryable else None
         except OutcomeUnknown as failure:
             outcome = "unknown"
