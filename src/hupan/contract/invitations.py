@@ -61,6 +61,7 @@ change_invitation_code = app.post(
     InvitationCode,
     NoData,
     limit="invitation_codes",
+    reveals=("code",),
     sample=InvitationCode(code="ABC12345"),
     source="C",
     notes=(

@@ -176,6 +176,7 @@ get_user = app.post(
     GetUser,
     User,
     limit="profile_views",
+    reveals=("id",),
     sample=GetUser(id="1"),
     source="R",
     notes=(
@@ -292,6 +293,7 @@ save_remark = app.post(
     RemarkEdit,
     NoData,
     limit="profile_views",
+    reveals=("friendId",),
     sample=RemarkEdit(friend_id="1", name="n", phone="", others=""),
     source="C",
     notes=(
@@ -311,6 +313,7 @@ web_get_homepage = web.get(
     HomepageRequest,
     Homepage,
     limit="profile_views",
+    reveals=("userId",),
     sample=HomepageRequest(user_id="1"),
     source="C",
     notes=(

@@ -279,7 +279,8 @@ BUDGET_RETRY_SECONDS = 600
 SURPLUS_CHECK_SECONDS = 1.0
 LEASE_SECONDS = 600
 """Longer than any send takes and any code is valid, so no other server sends the message."""
-FIRST_RETRY_SECONDS = 2
+FIRST_RETRY_SECONDS = 4
+"""Before the first retry; each further one waits twice as long."""
 MAX_SLEEP_SECONDS = 5.0
 LISTING_SECONDS = MAX_SLEEP_SECONDS
 """How often each process lists the outbox of a distributed database, for what others left."""
@@ -301,7 +302,7 @@ _MAX_IN_FLIGHT = {
     FIRST_NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
     NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
 }
-_log = logging.getLogger("hupan.courier")
+_log = logging.getLogger("hupan.outbox")
 
 
 class OutboxWorker:
@@ -331,7 +332,7 @@ class OutboxWorker:
         self._senders = senders
         self._work_available = asyncio.Event()
         self._task = BackgroundTask(
-            "courier",
+            "outbox",
             self._run_round,
             expected_errors=(StoreUnavailable,),
             max_retry_seconds=MAX_SLEEP_SECONDS,
@@ -364,7 +365,7 @@ class OutboxWorker:
             try:
                 await sender.close()
             except Exception as error:  # noqa: BLE001 - the others are closed all the same
-                report_failure("courier", error, self._count)
+                report_failure("outbox", error, self._count)
 
     def notify(self) -> None:
         """Notify the worker that a message may be due."""
@@ -464,7 +465,7 @@ class OutboxWorker:
         except StoreUnavailable as error:
             if not self._is_partial():
                 raise
-            report_failure("courier", error, self._count, (StoreUnavailable,))
+            report_failure("outbox", error, self._count, (StoreUnavailable,))
             self._has_listed = False
             self._list_again_at = asyncio.get_running_loop().time() + LISTING_PAUSE_SECONDS
             return await self._start_recent()
@@ -583,7 +584,7 @@ class OutboxWorker:
         try:
             await self._send_and_record(row)
         except Exception as error:  # noqa: BLE001 - nothing awaits the task
-            report_failure("courier", error, self._count)
+            report_failure("outbox", error, self._count)
 
     async def _send_and_record(self, row: OutboxMessage) -> None:
         retry_at = await self._attempt_send(row)
@@ -614,7 +615,7 @@ class OutboxWorker:
         except NotSent as failure:
             outcome = "again" if failure.is_retryable else "failed"
             _log.warning("%s %s was not sent: %s", row.channel, row.id, failure)
-            wait_seconds: int = FIRST_RETRY_SECONDS * 2**row.attempts
+            wait_seconds: int = FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1)
             return now + wait_seconds if failure.is_retryable else None
         except OutcomeUnknown as failure:
             outcome = "unknown"

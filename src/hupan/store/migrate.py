@@ -211,7 +211,11 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
         StoreRefused: there is no file, or it cannot be read; nothing was created.
     """
     if not path.exists():
-        raise StoreRefused(f"没有数据库：{path}", f"there is no store: {path}")
+        raise StoreRefused(
+            f"没有数据库：{path}；请检查 --data-dir 与 --config，或用 hupan database create 新建",
+            f"there is no store: {path}; check --data-dir and --config, or make an empty one with "
+            "hupan database create",
+        )
     check_wal_intact(path)
     connection = connect(path)
     try:

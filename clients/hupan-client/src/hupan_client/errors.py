@@ -103,7 +103,10 @@ class Refusal(HupanError):
         return f"{self.message} ({self.code})"
 
     def _keep(self, named: dict[str, str]) -> None:
-        """Keep what the text names."""
+        """Keep what the text names; 0 where a number should be and is not."""
+        for name, text in named.items():
+            is_number = isinstance(getattr(type(self), name), int)
+            setattr(self, name, (int(text) if text.isdecimal() else 0) if is_number else text)
 
 
 def match_text(refusal_type: type[Refusal], message: str) -> dict[str, str] | None:
@@ -147,6 +150,9 @@ class CoinRefusal(Refusal):
 
 class PictureRefusal(Refusal):
     """16xx: pictures and their upload."""
+
+
+# Made from the errors of the server by `make clients`, down to the next comment.
 
 
 class NotSignedIn(Refusal):
@@ -230,7 +236,7 @@ class UpstreamTimedOut(ServerFault):
 
 
 class UpstreamOverloaded(ServerFault):
-    """As many requests as are allowed wait for the message server; HTTP 503."""
+    """The maximum number of requests is waiting for the message server; HTTP 503."""
 
     code = 1006
     zh = "消息服务器繁忙，请稍后再试"
@@ -248,9 +254,6 @@ class InvalidField(BadRequest):
     zh = "请求参数错误，{field}字段值非法"
     en = "Bad request: the value of {field} is not valid"
     field: str = ""
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.field = named["field"]
 
 
 class UnreadableBody(BadRequest):
@@ -334,7 +337,7 @@ class CaptchaNotOffered(CodeRefusal):
 
 
 class WrongEmailOrPassword(LoginRefusal):
-    """email-login where anything is wrong, or too many attempts were."""
+    """email-login with anything wrong, or after too many attempts."""
 
     code = 1301
     zh = "邮箱或密码错误"
@@ -422,7 +425,7 @@ class EmailNotBound(AccountRefusal):
 
 
 class ProofNeeded(AccountRefusal):
-    """A change in an older session before what is bound now was proved."""
+    """A change in an older session without proof of the current contact."""
 
     code = 1407
     zh = "请先用当前绑定的手机号或邮箱完成验证，或重新登录后再试"
@@ -440,11 +443,6 @@ class PasswordTooShort(AccountRefusal):
     zh = "密码太短，至少需要 {min_characters} 个字符"
     en = "The password needs at least {min_characters} characters"
     min_characters: int = 0
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.min_characters = (
-            int(named["min_characters"]) if named["min_characters"].isdecimal() else 0
-        )
 
 
 class WeakPassword(AccountRefusal):
@@ -464,7 +462,7 @@ class TooLateToUndo(AccountRefusal):
 
 
 class OlderProofNeeded(AccountRefusal):
-    """The contact bound earlier must prove this, for the later one was bound without proof.
+    """The contact bound earlier must prove this, because the later one was bound without proof.
 
     A change of the earlier one, or a cancellation by the later one, while that binding can still be
     undone.
@@ -532,7 +530,7 @@ class TooManyCoins(CoinRefusal):
 
 
 class CoinKeyReused(CoinRefusal):
-    """The key of one change of coins comes with another; today only operators can cause this."""
+    """The key of a change of coins is reused for another; today only operators can cause this."""
 
     code = 1503
     zh = "该金币操作编号已用于其他操作"
@@ -548,7 +546,7 @@ class UnknownProduct(CoinRefusal):
 
 
 class SoldOut(CoinRefusal):
-    """order-create of a product of which no piece is left."""
+    """order-create of a product that is sold out."""
 
     code = 1512
     zh = "商品已售罄"
@@ -556,19 +554,16 @@ class SoldOut(CoinRefusal):
 
 
 class PriceChanged(CoinRefusal):
-    """order-create with a price that does not hold for the caller now; the message has the price.
+    """order-create with a price that does not apply to the caller now; the message has the price.
 
     Attributes:
-        price: the one that holds, in whole coins.
+        price: the one that applies, in whole coins.
     """
 
     code = 1513
     zh = "商品价格已变为 {price} 金币，请刷新后重试"
     en = "The price is now {price} coins, refresh and try again"
     price: int = 0
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.price = int(named["price"]) if named["price"].isdecimal() else 0
 
 
 class InvalidUploadToken(PictureRefusal):
@@ -657,6 +652,9 @@ class UnknownPicture(PictureRefusal):
     code = 1611
     zh = "图片不存在"
     en = "There is no such picture"
+
+
+# End of what is made.
 
 
 def refusal_types(parent: type[Refusal] = Refusal) -> list[type[Refusal]]:
