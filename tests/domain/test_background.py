@@ -15,7 +15,7 @@ from hupan.application import Application, Server
 from hupan.background import DONE, BackgroundTask
 from hupan.domain import maintenance as housekeeping
 from hupan.domain import maintenance as soundness
-from hupan.domain import outbox
+from hupan.domain import outbox as courier
 from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices
 from hupan.domain.limits import MemoryLimitReset
@@ -43,7 +43,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "INITIAL_RETRY_SECONDS", SOON_SECONDS)
     monkeypatch.setattr(background, "STOP_SECONDS", 0.1)
     monkeypatch.setattr(housekeeping, "PURGE_INTERVAL_SECONDS", SOON_SECONDS)
-    monkeypatch.setattr(outbox, "MAX_SLEEP_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(courier, "MAX_SLEEP_SECONDS", SOON_SECONDS)
     monkeypatch.setattr(soundness, "INTEGRITY_POLL_SECONDS", SOON_SECONDS)
 
 
@@ -132,7 +132,7 @@ CHORES: dict[str, tuple[object, str]] = {
     "limits": (MemoryLimitReset, "apply_requested"),
     "claims": (OrphanIdentityRepair, "run"),
     "integrity check": (IntegrityChecker, "run_when_due"),
-    "outbox": (outbox.OutboxWorker, "_start_due"),
+    "outbox": (courier.OutboxWorker, "_start_due"),
 }
 
 
@@ -164,7 +164,7 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
         served.run(live())
         told = server.infrastructure.metric_counters.counts_by_labels("background_failures")
-        assert told == {("housekeeping",): 7, ("soundness",): 1, ("outbox",): 1}
+        assert told == {("housekeeping",): 7, ("soundness",): 1, ("courier",): 1}
     finally:
         served.close()
     assert not writers()

@@ -12,7 +12,7 @@ import pytest
 from hupan.addresses import ContactAddress
 from hupan.delivery.sender import Message, NotSent, OutcomeUnknown
 from hupan.delivery.smtp import SmtpSender
-from hupan.domain import outbox
+from hupan.domain import outbox as courier
 from hupan.domain.outbox import (
     BUDGET_RETRY_SECONDS,
     DISCARD_PURPOSE,
@@ -228,7 +228,7 @@ async def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
         )
         return [(int(due), int(created)) for due, created in rows]
 
-    monkeypatch.setattr(outbox, "MAX_QUEUED_MESSAGES", 10)
+    monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 10)
     async with open_outbox(tmp_path / "db", Down()) as our:
         for number in range(40):
             our.clock.time += 1
@@ -479,7 +479,7 @@ async def test_surplus_is_dropped_from_each_priority_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Excess notices, even of one second, replace no code and no notice before them (X4)."""
-    monkeypatch.setattr(outbox, "MAX_QUEUED_MESSAGES", 5)
+    monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
 
     mail = Hanging()
     async with open_outbox(tmp_path / "db", mail) as our:

@@ -13,7 +13,7 @@ import pytest
 
 from hupan.addresses import ContactAddress
 from hupan.delivery.sender import NotSent
-from hupan.domain import outbox
+from hupan.domain import outbox as courier
 from hupan.domain.outbox import (
     MAX_CODES_IN_FLIGHT,
     MAX_QUEUED_MESSAGES,
@@ -158,7 +158,7 @@ async def test_what_others_left_is_listed(tmp_path: Path, monkeypatch: pytest.Mo
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         left = our.messages
-        monkeypatch.setattr(outbox, "LISTING_SECONDS", 0.1)
+        monkeypatch.setattr(courier, "LISTING_SECONDS", 0.1)
         with distributed(our, sender):
             await our.worker.send_due()
             our.messages = left
@@ -194,7 +194,7 @@ async def test_a_queue_is_listed_as_it_shrinks(
     sender = Hanging()
     number = 3 * MAX_CODES_IN_FLIGHT
     async with open_outbox(tmp_path / "db", sender) as our:
-        monkeypatch.setattr(outbox, "LISTING_SECONDS", 3600.0)
+        monkeypatch.setattr(courier, "LISTING_SECONDS", 3600.0)
         with distributed(our, sender):
             await our.worker.send_due()
             for at in range(number):
@@ -212,7 +212,7 @@ async def test_surplus_is_dropped_there_too(
 ) -> None:
     """One count finds a kind with too many; then the oldest of that kind are dropped."""
     assert MAX_QUEUED_MESSAGES > 5
-    monkeypatch.setattr(outbox, "MAX_QUEUED_MESSAGES", 5)
+    monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
     sender = Hanging()
     async with open_outbox(tmp_path / "db", sender) as our:
         with distributed(our, sender):

@@ -302,7 +302,7 @@ _MAX_IN_FLIGHT = {
     FIRST_NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
     NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
 }
-_log = logging.getLogger("hupan.outbox")
+_log = logging.getLogger("hupan.courier")
 
 
 class OutboxWorker:
@@ -332,7 +332,7 @@ class OutboxWorker:
         self._senders = senders
         self._work_available = asyncio.Event()
         self._task = BackgroundTask(
-            "outbox",
+            "courier",
             self._run_round,
             expected_errors=(StoreUnavailable,),
             max_retry_seconds=MAX_SLEEP_SECONDS,
@@ -365,7 +365,7 @@ class OutboxWorker:
             try:
                 await sender.close()
             except Exception as error:  # noqa: BLE001 - the others are closed all the same
-                report_failure("outbox", error, self._count)
+                report_failure("courier", error, self._count)
 
     def notify(self) -> None:
         """Notify the worker that a message may be due."""
@@ -465,7 +465,7 @@ class OutboxWorker:
         except StoreUnavailable as error:
             if not self._is_partial():
                 raise
-            report_failure("outbox", error, self._count, (StoreUnavailable,))
+            report_failure("courier", error, self._count, (StoreUnavailable,))
             self._has_listed = False
             self._list_again_at = asyncio.get_running_loop().time() + LISTING_PAUSE_SECONDS
             return await self._start_recent()
@@ -584,7 +584,7 @@ class OutboxWorker:
         try:
             await self._send_and_record(row)
         except Exception as error:  # noqa: BLE001 - nothing awaits the task
-            report_failure("outbox", error, self._count)
+            report_failure("courier", error, self._count)
 
     async def _send_and_record(self, row: OutboxMessage) -> None:
         retry_at = await self._attempt_send(row)
