@@ -149,11 +149,13 @@ def test_secrets_are_masked_everywhere(arguments: list[str]) -> None:
 
 def test_the_program_checks() -> None:
     """The installed program behaves like the app, with the same exit status."""
-    wrong = run_hupan("config", "check", variables={"HUPAN_PORT": "x", "PYTHONIOENCODING": "ascii"})
+    wrong = run_hupan(
+        "config", "check", environment={"HUPAN_PORT": "x", "PYTHONIOENCODING": "ascii"}
+    )
     assert wrong.returncode == 1
     assert "port: expected a whole number from 0 to 65535" in wrong.stderr
     assert "Traceback" not in wrong.stderr
-    right = run_hupan("config", "show", "--json", variables=SECRETS)
+    right = run_hupan("config", "show", "--json", environment=SECRETS)
     assert right.returncode == 0
     assert json.loads(right.stdout)["smtp_password"]["value"] == "••••"
     assert CANARY not in right.stdout

@@ -466,7 +466,7 @@ def test_a_terminal_shows_bars() -> None:
         streams = (None, out, terminal)
         variables = {"TERM": "xterm", "COLUMNS": "100"}
         command = ("group", "import", "g.csv")
-        assert exit_status(*command, streams=streams, variables=variables) == 0
+        assert exit_status(*command, streams=streams, environment=variables) == 0
     seen = os.read(ours, 65_536).decode()
     os.close(ours)
     assert Path("out").read_text("utf-8").startswith("已导入 2")

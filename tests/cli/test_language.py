@@ -176,7 +176,7 @@ def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
         "_TYPER_COMPLETE_ARGS": typed,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    done = run_hupan(variables=asked)
+    done = run_hupan(environment=asked)
     assert done.returncode == 0
     word = COMPLETED[typed].split()[-1]
     assert re.findall(r"[a-z-]{4,}", done.stdout.replace("_arguments", ""))[0] == word
@@ -189,7 +189,7 @@ def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None
     script = tmp_path / "completion.sh"
     environment = {**os.environ, "PATH": f"{HUPAN.parent}:{os.environ['PATH']}"}
     without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    shown = run_hupan("--show-completion", "bash", variables=without_detection)
+    shown = run_hupan("--show-completion", "bash", environment=without_detection)
     script.write_text(shown.stdout, "utf-8")
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # bash, our own arguments

@@ -144,7 +144,7 @@ TERMINAL_COLUMNS: Final = 80
 def test_it_says_three_things_to_act_on() -> None:
     """It prints the pages, the base URL, how to sign in, and opens no browser (K-1)."""
     for lang, words in (("en", ("pages", "base URL", "sign in")), ("zh", ("页面", "接口", "登录"))):
-        with running_hupan("sandbox", "--port", "0", variables={"HUPAN_LANG": lang}) as (_, out):
+        with running_hupan("sandbox", "--port", "0", environment={"HUPAN_LANG": lang}) as (_, out):
             lines = [out.line() for _ in range(5)]
         for line, word in zip(lines[1:4], words, strict=True):
             assert word in line
@@ -200,7 +200,7 @@ def test_a_port_in_use_names_its_process() -> None:
             ("en", ("by process", "chooses")),
             ("zh", ("占用者为进程", "自动选择")),
         ):
-            done = run_hupan("sandbox", "--port", str(port), variables={"HUPAN_LANG": lang})
+            done = run_hupan("sandbox", "--port", str(port), environment={"HUPAN_LANG": lang})
             said = done.stderr
             assert done.returncode == 1
             assert f" {os.getpid()} " in said.replace("（", " ")

@@ -462,7 +462,7 @@ def run(machine: Path, *options: str, answer: str = "") -> "subprocess.Completed
     return run_hupan(
         *("connect", "--hosts-file", machine / "etc/hosts", "--only", "hosts"),
         *("--authority", str(machine / "home/hupan/connect"), *options),
-        variables={"HUPAN_LANG": "en", "HOME": str(machine / "home")},
+        environment={"HUPAN_LANG": "en", "HOME": str(machine / "home")},
         entered=answer,
     )
 

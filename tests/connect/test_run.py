@@ -62,7 +62,7 @@ def run(
     """Run a command with a sandbox."""
     start = ("sandbox", "run", "--authority", str(tmp_path / "authority"), *options)
     added = {"HUPAN_LANG": "en", **FEW_PICTURES, **variables}
-    return run_hupan(*start, "--", *command, variables=added)
+    return run_hupan(*start, "--", *command, environment=added)
 
 
 def test_clients_reach_the_sandbox(tmp_path: Path) -> None:

@@ -350,7 +350,7 @@ async def test_a_ban_by_the_command_line_reaches_a_server(tmp_path: Path) -> Non
         feed.start()
         command = ("account", "ban", str(account), "--reason", "spam", "--data-dir", tmp_path)
         variables = STORES.environment(tmp_path)
-        done = await asyncio.to_thread(run_hupan, *command, variables=variables)
+        done = await asyncio.to_thread(run_hupan, *command, environment=variables)
         assert done.returncode == 0, done.stderr
         await asyncio.wait_for(ended.wait(), 30)
         await feed.stop()

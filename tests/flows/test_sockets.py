@@ -7,6 +7,7 @@ tells its clients (R17).
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 
 from tests.support.answers import read_answer
 from tests.support.client import WireClient
-from tests.support.commands import run_hupan
 from tests.support.fault_clients import seconds_until_writes
 from tests.support.replicas import Pair, server_on
 from tests.support.servers import Server
@@ -71,10 +71,13 @@ async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, fold
         _, (stranger,) = await signed_in(world, 1)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
         with SocketClient(server.port).log_in(stranger) as other:
-            command = ("account", "ban", account, "--reason", "spam", "--data-dir", folder)
-            variables = STORES.environment(folder)
-            done = await asyncio.to_thread(run_hupan, *command, variables=variables)
-            assert done.returncode == 0, done.stderr
+            command = await asyncio.create_subprocess_exec(
+                str(Path(sys.executable).with_name("hupan")),
+                *("account", "ban", account, "--reason", "spam", "--data-dir", str(folder)),
+                env={**os.environ, **STORES.environment(folder)},
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            assert await command.wait() == 0
             assert [socket.closed() for socket in sockets] == [ENDED] * SOCKETS
             other.beat()
 

@@ -115,7 +115,7 @@ def status(url: str, **environment: str) -> dict[str, str]:
     """Return the output of `hupan database status`."""
     variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
     command = ("database", "status", "--json")
-    told = run_hupan(*command, variables={"HUPAN_DATABASE": url, **variables})
+    told = run_hupan(*command, environment={"HUPAN_DATABASE": url, **variables})
     assert told.returncode in (0, 1), told.stderr
     assert CANARY not in told.stdout + told.stderr
     found: dict[str, str] = json.loads(told.stdout)

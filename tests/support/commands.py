@@ -52,24 +52,24 @@ class Output:
 
 @contextmanager
 def running_hupan(
-    *arguments: str, variables: Mapping[str, str] | None = None
+    *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Fork | subprocess.Popen[bytes], Output]]:
     """Yield a command that runs, with its standard output; end it as `kill` does.
 
     Args:
         arguments: the words after `hupan`.
-        variables: those added to the variables of the tests.
+        environment: variables added to those of the tests.
     """
-    command, environment = [PROGRAM, *arguments], {**os.environ, **(variables or {})}
+    command, variables = [PROGRAM, *arguments], {**os.environ, **(environment or {})}
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb"), Path(os.devnull).open("r+b") as nothing:
         streams = (nothing.fileno(), writer, nothing.fileno())
         process: Fork | subprocess.Popen[bytes]
-        if can_fork(command, environment):
-            process = fork(command, environment, Path.cwd(), *streams)
+        if can_fork(command, variables):
+            process = fork(command, variables, Path.cwd(), *streams)
         else:
             process = subprocess.Popen(  # noqa: S603 - our own executable
-                command, stdin=streams[0], stdout=writer, stderr=streams[2], env=environment
+                command, stdin=streams[0], stdout=writer, stderr=streams[2], env=variables
             )
         os.close(writer)
         try:
@@ -84,7 +84,7 @@ def running_hupan(
 
 def run_hupan(
     *arguments: str | Path,
-    variables: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     entered: str = "",
     seconds: float = SECONDS,
@@ -97,7 +97,7 @@ def run_hupan(
 
     Args:
         arguments: the words after `hupan`.
-        variables: those added to the variables of the tests.
+        environment: variables added to those of the tests.
         folder: the current directory of the command; by default that of the tests.
         entered: the standard input.
         seconds: the longest that it may take.
@@ -113,7 +113,7 @@ def run_hupan(
         status = exit_status(
             *arguments,
             streams=(given, out, err),
-            variables=variables,
+            environment=environment,
             folder=folder,
             seconds=seconds,
             program=program,
@@ -129,18 +129,18 @@ def _text(file: BinaryIO) -> str:
 
 def run_all(
     cases: Sequence[tuple[Sequence[str], Mapping[str, str]]],
-    variables: Mapping[str, str],
+    environment: Mapping[str, str],
     folder: Path | None = None,
 ) -> list[tuple[int, str, str]]:
     """Run many commands in one process; return the status and output of each.
 
     Args:
         cases: the words after `hupan` of each, with its variables.
-        variables: those of the process, such as its language.
+        environment: variables of the process, such as its language.
         folder: the current directory; by default that of the tests.
     """
     done = run_hupan(
-        program=MANY_COMMANDS, entered=json.dumps(cases), variables=variables, folder=folder
+        program=MANY_COMMANDS, entered=json.dumps(cases), environment=environment, folder=folder
     )
     assert done.returncode == 0, done.stderr
     return [(status, out, err) for status, out, err in json.loads(done.stdout)]
@@ -149,18 +149,18 @@ def run_all(
 def exit_status(
     *arguments: str | Path,
     streams: Sequence[BinaryIO | BufferedIOBase | None],
-    variables: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     seconds: float = SECONDS,
     program: str = PROGRAM,
 ) -> int:
     """Run a command with three standard streams, of which some may be closed; return its status."""
     command = [program, *map(str, arguments)]
-    environment = {**os.environ, **(variables or {})}
+    variables = {**os.environ, **(environment or {})}
     place = folder or Path.cwd()
     files = [None if stream is None else stream.fileno() for stream in streams]
-    if can_fork(command, environment):
-        process = fork(command, environment, place, *files)
+    if can_fork(command, variables):
+        process = fork(command, variables, place, *files)
         try:
             return process.wait(seconds)
         finally:
@@ -172,7 +172,7 @@ def exit_status(
         stdin=files[0],
         stdout=files[1],
         stderr=files[2],
-        env=environment,
+        env=variables,
         cwd=place,
         timeout=seconds,
         check=False,

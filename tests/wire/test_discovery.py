@@ -234,7 +234,7 @@ BOTS_GOLDEN = (
 def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
     """Run a command on the server's data, as an operator would."""
     command = (*arguments, "--data-dir", str(folder))
-    done = run_hupan(*command, variables=STORES.environment(folder), entered=rows)
+    done = run_hupan(*command, environment=STORES.environment(folder), entered=rows)
     assert done.returncode == 0, done.stderr
 
 

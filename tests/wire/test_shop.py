@@ -32,7 +32,7 @@ class Shop:
     def product(self, *arguments: str) -> None:
         """Run `hupan product` as an operator does, while the server runs."""
         command = ("product", *arguments, "--data-dir", str(self.folder))
-        done = run_hupan(*command, variables=STORES.environment(self.folder))
+        done = run_hupan(*command, environment=STORES.environment(self.folder))
         assert done.returncode == 0, done.stderr
 
     def product_id(self, name: str) -> int:
