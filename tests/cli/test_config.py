@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +7,11 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.config.settings import SETTINGS
+from tests.support.commands import run_hupan
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CANARY = "k3-canary-9f"
-HUPAN = Path(sys.executable).with_name("hupan")
 SECRETS = {
     "HUPAN_SMTP_PASSWORD": CANARY,
     "HUPAN_SMS_HMAC_SECRET": CANARY,
@@ -37,17 +35,6 @@ def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
     """Return exit status, standard output and standard error."""
     result = runner.invoke(app, arguments, env=variables)
     return result.exit_code, result.stdout, result.stderr
-
-
-def hupan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """Return the same from the installed program."""
-    return subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN, *arguments],
-        env={**os.environ, **variables},
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
 
 
 def test_check_without_a_file() -> None:
@@ -162,11 +149,13 @@ def test_secrets_are_masked_everywhere(arguments: list[str]) -> None:
 
 def test_the_program_checks() -> None:
     """The installed program behaves like the app, with the same exit status."""
-    wrong = hupan("config", "check", HUPAN_PORT="x", PYTHONIOENCODING="ascii")
+    wrong = run_hupan(
+        "config", "check", environment={"HUPAN_PORT": "x", "PYTHONIOENCODING": "ascii"}
+    )
     assert wrong.returncode == 1
-    assert b"port: expected a whole number from 0 to 65535" in wrong.stderr
-    assert b"Traceback" not in wrong.stderr
-    right = hupan("config", "show", "--json", **SECRETS)
+    assert "port: expected a whole number from 0 to 65535" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    right = run_hupan("config", "show", "--json", environment=SECRETS)
     assert right.returncode == 0
     assert json.loads(right.stdout)["smtp_password"]["value"] == "••••"
-    assert CANARY.encode() not in right.stdout
+    assert CANARY not in right.stdout

@@ -3,8 +3,6 @@
 import json
 import os
 import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,10 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.store.migrate import migrate_file
+from tests.support.commands import exit_status
 
 pytestmark = pytest.mark.slow
 
-HUPAN = Path(sys.executable).with_name("hupan")
 HEAD = "chatId,nickname,headcount,category\n"
 GOOD = HEAD + "100000001,西湖,5,地区\n100000002,东湖,7,\n"
 
@@ -464,17 +462,13 @@ def test_a_terminal_shows_bars() -> None:
     """On a terminal both bars reach their end."""
     written("g.csv", GOOD)
     ours, theirs = pty.openpty()
-    done = subprocess.run(  # noqa: S603 - our own program, our own arguments
-        [HUPAN, "group", "import", "g.csv"],
-        stderr=theirs,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        timeout=60,
-        check=True,
-    )
-    os.close(theirs)
+    with os.fdopen(theirs, "wb", buffering=0) as terminal, Path("out").open("wb") as out:
+        streams = (None, out, terminal)
+        variables = {"TERM": "xterm", "COLUMNS": "100"}
+        command = ("group", "import", "g.csv")
+        assert exit_status(*command, streams=streams, environment=variables) == 0
     seen = os.read(ours, 65_536).decode()
     os.close(ours)
-    assert done.stdout.decode().startswith("已导入 2")
+    assert Path("out").read_text("utf-8").startswith("已导入 2")
     assert "索引" in seen
     assert seen.count("100%") >= 2

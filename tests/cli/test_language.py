@@ -1,17 +1,22 @@
 """Every line of the terminal is in one language, and how it is chosen."""
 
 import ast
-import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer._click.core import Context
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from hupan.cli.language import cell_width, choose_english
+from hupan.cli.main import app
+from tests.support.commands import run_all, run_hupan
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
@@ -25,36 +30,26 @@ PROPER_NAMES = re.compile(r"精选|hupan(?: [a-z-]+)+")
 BILINGUAL = re.compile("[\u4e00-\u9fff）”。]\\s+/\\s+[A-Za-z{'\"]")
 WIDTH = 80
 
-ALL_HELP = """
-import json, sys
-sys.argv = ["hupan", *sys.argv[1:]]
-from hupan.cli.main import app
-from typer.main import get_command
-from typer.core import TyperGroup
-from typer.testing import CliRunner
-found = {}
-def visit(words, command):
-    found[" ".join(words)] = CliRunner().invoke(app, [*words, "--help"]).stdout
+
+def words_of(command: TyperCommand | TyperGroup) -> Iterator[tuple[str, ...]]:
+    """Yield the words that call a command, and those of the commands below it."""
+    yield ()
     if isinstance(command, TyperGroup):
-        for name in command.list_commands(None):
-            visit([*words, name], command.get_command(None, name))
-visit([], get_command(app))
-print(json.dumps(found))
-"""
+        for name in command.list_commands(Context(command)):
+            below = command.get_command(Context(command), name)
+            assert isinstance(below, TyperCommand | TyperGroup)
+            yield from ((name, *words) for words in words_of(below))
 
 
 def help_of_all(language: str) -> dict[str, str]:
     """Return the output of `--help` for each command."""
-    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [sys.executable, "-c", ALL_HELP, "--lang", language],
-        env={**os.environ, "COLUMNS": str(WIDTH)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    found = [*words_of(root)]
+    cases = [((*words, "--help"), dict[str, str]()) for words in found]
+    shown = run_all(cases, {"HUPAN_LANG": language, "COLUMNS": str(WIDTH)})
+    assert {status for status, _, _ in shown} == {0}
+    return {" ".join(words): out for words, (_, out, _) in zip(found, shown, strict=True)}
 
 
 @pytest.fixture(scope="module", params=["zh", "en"])
@@ -181,14 +176,8 @@ def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
         "_TYPER_COMPLETE_ARGS": typed,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN],
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run_hupan(environment=asked)
+    assert done.returncode == 0
     word = COMPLETED[typed].split()[-1]
     assert re.findall(r"[a-z-]{4,}", done.stdout.replace("_arguments", ""))[0] == word
 
@@ -199,14 +188,8 @@ def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None
     """A real bash completes with the tab key and the output of `--show-completion bash`."""
     script = tmp_path / "completion.sh"
     environment = {**os.environ, "PATH": f"{HUPAN.parent}:{os.environ['PATH']}"}
-    shown = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN, "--show-completion", "bash"],
-        env={**environment, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = run_hupan("--show-completion", "bash", environment=without_detection)
     script.write_text(shown.stdout, "utf-8")
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # bash, our own arguments

@@ -1,31 +1,17 @@
 """Refusals of commands are only in the language of the terminal (names.md rule 9)."""
 
-import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_all
 from tests.support.languages import CHINESE, english_in_chinese
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 COMMANDS = re.compile(r"hupan(?: [a-z-]+)+")
-RUN_ALL = """
-import json, os, sys
-cases = json.load(sys.stdin)
-sys.argv = ["hupan"]
-from hupan.cli.main import app
-from typer.testing import CliRunner
-told = []
-for words, variables in cases:
-    done = CliRunner().invoke(app, words, env=variables)
-    told.append([done.exit_code, done.stderr or repr(done.exception)])
-print(json.dumps(told))
-"""
 
 
 def cases(folder: Path) -> list[tuple[list[str], dict[str, str]]]:
@@ -70,27 +56,22 @@ def cases(folder: Path) -> list[tuple[list[str], dict[str, str]]]:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_refusal_is_in_one_language(tmp_path: Path, language: str) -> None:
+def test_every_refusal_is_in_one_language(
+    tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """This covers files, folders, settings and databases that cannot be used (rule 9)."""
+    for variable in os.environ:
+        if variable.startswith("HUPAN_"):
+            monkeypatch.delenv(variable)
     asked = cases(tmp_path)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("HUPAN_")
-    }
-    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [sys.executable, "-c", RUN_ALL],
-        input=json.dumps(asked),
-        env={**environment, "HUPAN_LANG": language, "HUPAN_DATA_DIR": str(tmp_path / "data")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    for (words, variables), (status, told) in zip(asked, json.loads(done.stdout), strict=True):
-        assert status in {1, 2}, (words, variables, told)
+    variables = {"HUPAN_LANG": language, "HUPAN_DATA_DIR": str(tmp_path / "data")}
+    for (words, own), (status, _, told) in zip(
+        asked, run_all(asked, variables, tmp_path), strict=True
+    ):
+        assert status in {1, 2}, (words, own, told)
         shown = COMMANDS.sub("", told.replace(str(tmp_path), ""))
         if language == "zh":
-            assert CHINESE.search(shown), (words, variables, told)
-            assert english_in_chinese(shown) == [], (words, variables, told)
+            assert CHINESE.search(shown), (words, own, told)
+            assert english_in_chinese(shown) == [], (words, own, told)
         else:
-            assert not CHINESE.search(shown), (words, variables, told)
+            assert not CHINESE.search(shown), (words, own, told)

@@ -4,8 +4,8 @@ import io
 import json
 import os
 import queue
+import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +22,7 @@ from hupan.cli.sandbox_start import open_browser, ready_file
 from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
 from hupan.sandbox.seeding import PACK_NAMES
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan, running_hupan
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
@@ -137,28 +138,14 @@ def test_a_folder_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(tmp_path.iterdir()) == []
 
 
-def start(*arguments: str, lang: str = "en") -> "subprocess.Popen[str]":
-    """Start a sandbox as a script would."""
-    return subprocess.Popen(  # noqa: S603 - our own executable
-        [str(Path(sys.executable).with_name("hupan")), "sandbox", "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HUPAN_LANG": lang},
-    )
-
-
 TERMINAL_COLUMNS: Final = 80
 
 
 def test_it_says_three_things_to_act_on() -> None:
     """It prints the pages, the base URL, how to sign in, and opens no browser (K-1)."""
     for lang, words in (("en", ("pages", "base URL", "sign in")), ("zh", ("页面", "接口", "登录"))):
-        process = start(lang=lang)
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(5)]
-        process.terminate()
-        process.communicate(timeout=WAIT_SECONDS)
+        with running_hupan("sandbox", "--port", "0", environment={"HUPAN_LANG": lang}) as (_, out):
+            lines = [out.line() for _ in range(5)]
         for line, word in zip(lines[1:4], words, strict=True):
             assert word in line
         assert all("http://127.0.0.1:" in line for line in lines[1:3])
@@ -169,21 +156,20 @@ def test_programs_read_where_it_runs(tmp_path: Path) -> None:
     """A line of JSON is printed when it is ready, and a file has the same until it stops (K-1)."""
     ready = tmp_path / "ready.json"
     ready.write_text("of an earlier one")
-    process = start("--json", "--ready-file", str(ready), "--seed", "lake")
-    assert process.stdout is not None
-    facts = json.loads(process.stdout.readline())
-    assert httpx.get(facts["url"] + "/readyz").status_code == 200
-    assert facts["pages"] == facts["url"] + "/"
-    assert facts["outbox"] == facts["url"] + "/sandbox/outbox"
-    assert (facts["pid"], facts["seed"]) == (process.pid, "lake")
-    assert facts["url"].endswith(f":{facts['port']}")
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not ready.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert json.loads(ready.read_text()) == facts
-    process.terminate()
-    rest, _ = process.communicate(timeout=WAIT_SECONDS)
-    assert rest == ""
+    command = ("sandbox", "--port", "0", "--json", "--ready-file", str(ready), "--seed", "lake")
+    with running_hupan(*command) as (process, out):
+        facts = json.loads(out.line())
+        assert httpx.get(facts["url"] + "/readyz").status_code == 200
+        assert facts["pages"] == facts["url"] + "/"
+        assert facts["outbox"] == facts["url"] + "/sandbox/outbox"
+        assert (facts["pid"], facts["seed"]) == (process.pid, "lake")
+        assert facts["url"].endswith(f":{facts['port']}")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not ready.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert json.loads(ready.read_text()) == facts
+        process.send_signal(signal.SIGTERM)
+        assert out.rest() == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -214,9 +200,9 @@ def test_a_port_in_use_names_its_process() -> None:
             ("en", ("by process", "chooses")),
             ("zh", ("占用者为进程", "自动选择")),
         ):
-            process = start("--port", str(port), lang=lang)
-            _, said = process.communicate(timeout=WAIT_SECONDS)
-            assert process.returncode == 1
+            done = run_hupan("sandbox", "--port", str(port), environment={"HUPAN_LANG": lang})
+            said = done.stderr
+            assert done.returncode == 1
             assert f" {os.getpid()} " in said.replace("（", " ")
             assert all(word in said for word in (*words, "--port 0", str(port)))
             assert said.count("\n") == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.servers import FEW_PICTURES
+
 ROOT = Path(__file__).parents[2]
 FLAGS = re.DOTALL | re.MULTILINE
 RUN_SECONDS = 120
@@ -98,7 +100,7 @@ def command(*arguments: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Return the variables of a run that is no worker of this one."""
     kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST_")}
-    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return {**kept, **FEW_PICTURES, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def run(folder: Path, text: str, *arguments: str, ini: str = "") -> tuple[int, str]:

@@ -25,6 +25,7 @@ from hupan.connect.record import PARTS, Part
 from hupan.connect.stores import SystemStore, find_certutil, find_keytool, find_nss_folders
 from hupan.connect.undo import undo
 from hupan.connect.user import User
+from tests.support.commands import run_hupan
 
 pytestmark = pytest.mark.one_engine
 
@@ -458,17 +459,11 @@ def test_without_the_right_to_write(places: Places, monkeypatch: pytest.MonkeyPa
 
 def run(machine: Path, *options: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
     """Run the command on the hosts file of a test."""
-    return subprocess.run(  # noqa: S603 - our own program
-        [
-            *(HUPAN, "connect", "--hosts-file", str(machine / "etc/hosts"), "--only", "hosts"),
-            *("--authority", str(machine / "home/hupan/connect"), *options),
-        ],
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "HUPAN_LANG": "en", "HOME": str(machine / "home")},
+    return run_hupan(
+        *("connect", "--hosts-file", machine / "etc/hosts", "--only", "hosts"),
+        *("--authority", str(machine / "home/hupan/connect"), *options),
+        environment={"HUPAN_LANG": "en", "HOME": str(machine / "home")},
+        entered=answer,
     )
 
 

@@ -1,7 +1,6 @@
 """`hupan sandbox run`: only the built-in host names reach a sandbox (kit K-11)."""
 
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.support.commands import run_hupan
+from tests.support.servers import FEW_PICTURES
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
@@ -58,15 +60,9 @@ def run(
     tmp_path: Path, *command: str, options: tuple[str, ...] = (), **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command with a sandbox."""
-    start = (HUPAN, "sandbox", "run", "--authority", str(tmp_path / "authority"))
-    return subprocess.run(  # noqa: S603 - our own program
-        [*start, *options, "--", *command],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        env={**os.environ, "HUPAN_LANG": "en", **variables},
-    )
+    start = ("sandbox", "run", "--authority", str(tmp_path / "authority"), *options)
+    added = {"HUPAN_LANG": "en", **FEW_PICTURES, **variables}
+    return run_hupan(*start, "--", *command, environment=added)
 
 
 def test_clients_reach_the_sandbox(tmp_path: Path) -> None:

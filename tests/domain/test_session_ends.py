@@ -1,8 +1,6 @@
 """The end of a session reaches every process quickly (security T6, wire.md 8.1)."""
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,6 +25,7 @@ from hupan.rules import DAY_SECONDS
 from hupan.store.cluster_state import set_clock_back
 from hupan.store.database import Database, Row, Transaction, Value
 from hupan.store.sessions import SessionEnd, record_session_ends
+from tests.support.commands import run_hupan
 from tests.support.stores import STORES, open_store
 from tests.support.world import ERASED_AFTER_DAYS, World, open_world
 
@@ -349,13 +348,10 @@ async def test_a_ban_by_the_command_line_reaches_a_server(tmp_path: Path) -> Non
         listener = Listener(feed)
         feed.subscribe(lambda _end: ended.set())
         feed.start()
-        command = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("hupan")),
-            *("account", "ban", str(account), "--reason", "spam", "--data-dir", str(tmp_path)),
-            env={**os.environ, **STORES.environment(tmp_path)},
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        assert await command.wait() == 0
+        command = ("account", "ban", str(account), "--reason", "spam", "--data-dir", tmp_path)
+        variables = STORES.environment(tmp_path)
+        done = await asyncio.to_thread(run_hupan, *command, environment=variables)
+        assert done.returncode == 0, done.stderr
         await asyncio.wait_for(ended.wait(), 30)
         await feed.stop()
         assert [end.reason for end in listener.ends] == ["banned"]

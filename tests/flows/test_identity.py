@@ -1,28 +1,20 @@
 """A store knows its kind and its key, and refuses others (security X9)."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
 
-WAIT_SECONDS = 60
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 def hupan(folder: Path, *words: str) -> tuple[int, str]:
     """Run a command on a folder; return its status and output."""
-    done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
-        [str(Path(sys.executable).with_name("hupan")), *words, "--data-dir", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=WAIT_SECONDS,
-        check=False,
-    )
+    done = run_hupan(*words, "--data-dir", folder)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -70,18 +62,7 @@ def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
             assert wire.account(phone=wire.fresh_phone()).token
     assert "这是沙盒的数据库" in is_refused("serve", tmp_path / "sandbox")
     copy = tmp_path / "copy" / "hupan.db"
-    done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
-        [
-            str(Path(sys.executable).with_name("hupan")),
-            "database",
-            "copy",
-            str(tmp_path / "sandbox" / "hupan.db"),
-            str(copy),
-        ],
-        capture_output=True,
-        timeout=WAIT_SECONDS,
-        check=False,
-    )
+    done = run_hupan("database", "copy", tmp_path / "sandbox" / "hupan.db", copy)
     assert done.returncode == 0, done.stderr
     assert "这是沙盒的数据库" in is_refused("serve", copy.parent)
 

@@ -3,14 +3,13 @@
 An operator resets counters while the server runs (security C5, C6, E4).
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.proxied_clients import BEHIND_A_PROXY, ProxiedClient, apart, begin_an_hour
 from tests.support.servers import Server
 
@@ -107,11 +106,7 @@ NOBODY, TOO_MANY_REQUESTS, TOO_MANY_FROM_HERE, CODE_IS_WRONG = 4402, 1203, 1204,
 
 def reset(folder: Path, who: str) -> None:
     """Run `hupan limits reset` as an operator does."""
-    command = [str(Path(sys.executable).with_name("hupan")), "limits", "reset", who]
-    place = ["--data-dir", str(folder)]
-    done = subprocess.run(  # noqa: S603 - our own executable, fixed arguments
-        [*command, *place], capture_output=True, check=False, text=True, timeout=60
-    )
+    done = run_hupan("limits", "reset", who, "--data-dir", folder)
     assert done.returncode == 0, done.stderr
 
 

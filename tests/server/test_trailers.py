@@ -28,7 +28,7 @@ ENDLESS = {
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Listening]:
     """Yield a listener with the bounds of production, for all tests here."""
-    with Listening() as running:
+    with Listening(is_forked=False) as running:
         yield running
         assert running.connect().run("/still-there").startswith("/still-there 0 ")
 

@@ -3,9 +3,6 @@
 import asyncio
 import gc
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from hupan.store.database import StoreRefused
 from hupan.store.postgres import load_applied_migrations
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from tests.support.certificates import issue
+from tests.support.commands import run_hupan
 from tests.support.ports import LOOPBACK
 from tests.support.postgres import Cluster
 from tests.support.servers import Server
@@ -116,14 +114,8 @@ def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str
 def status(url: str, **environment: str) -> dict[str, str]:
     """Return the output of `hupan database status`."""
     variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
-    told = subprocess.run(  # noqa: S603 - our own executable, our own arguments
-        [Path(sys.executable).with_name("hupan"), "database", "status", "--json"],
-        env={**os.environ, "HUPAN_DATABASE": url, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = ("database", "status", "--json")
+    told = run_hupan(*command, environment={"HUPAN_DATABASE": url, **variables})
     assert told.returncode in (0, 1), told.stderr
     assert CANARY not in told.stdout + told.stderr
     found: dict[str, str] = json.loads(told.stdout)

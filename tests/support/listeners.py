@@ -1,38 +1,48 @@
 """A listener in a separate process, and a peer that sends raw bytes to it."""
 
 import json
-import pathlib
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PATIENCE_SECONDS = 60.0
-_APPS = pathlib.Path(__file__).with_name("asgi_apps.py")
+from tests.support.commands import PATIENCE_SECONDS, Output
+from tests.support.forks import APPS, Fork, can_fork, fork
 
 
 class Listening:
-    """A running process that serves `asgi_apps.app`."""
+    """A running process that serves `asgi_apps.app`.
 
-    def __init__(self, **said: object) -> None:
-        command = [sys.executable, str(_APPS), json.dumps(said)]
-        self.process = subprocess.Popen(  # noqa: S603  # our own script
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    Args:
+        is_forked: whether the process may be forked, see `forks`; not for tests of its memory.
+        said: what it does, see `asgi_apps.main`.
+    """
+
+    def __init__(self, *, is_forked: bool = True, **said: object) -> None:
+        self._files = ExitStack()
+        out, out_writer = self._pipe()
+        err, err_writer = self._pipe()
+        self.process = _start([APPS, json.dumps(said)], out_writer, err_writer, is_forked=is_forked)
+        for file in (out_writer, err_writer):
+            os.close(file)
+        self._err = Output(err)
         self._peers: list[Peer] = []
-        self.urls: list[str] = json.loads(self._out_line() or "[]")
+        self.urls: list[str] = json.loads(Output(out).line() or "[]")
 
-    def _out_line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
+    def _pipe(self) -> tuple[int, int]:
+        reader, writer = os.pipe()
+        self._files.callback(os.close, reader)
+        return reader, writer
 
     def err_line(self) -> str:
         """Wait for the next line on stderr and return it."""
-        assert self.process.stderr is not None
-        return self.process.stderr.readline().rstrip()
+        return self._err.line()
 
     def connect(self) -> "Peer":
         """Return a new connection to it."""
@@ -47,8 +57,8 @@ class Listening:
 
     def end(self) -> tuple[int, str]:
         """Wait for the end; return the exit status and the rest of stderr."""
-        _, err = self.process.communicate(timeout=PATIENCE_SECONDS)
-        return self.process.returncode, err
+        err = self._err.rest()
+        return self.process.wait(PATIENCE_SECONDS), err
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +73,20 @@ class Listening:
             peer.connection.close()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate(timeout=PATIENCE_SECONDS)
+        self._err.rest()
+        self.process.wait(PATIENCE_SECONDS)
+        self._files.close()
+
+
+def _start(
+    command: list[str], out: int, err: int, *, is_forked: bool
+) -> "Fork | subprocess.Popen[bytes]":
+    with Path(os.devnull).open("rb") as nothing:
+        if is_forked and can_fork(command, os.environ):
+            return fork(command, os.environ, Path.cwd(), nothing.fileno(), out, err)
+        return subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, *command], stdin=nothing, stdout=out, stderr=err
+        )
 
 
 class Peer:

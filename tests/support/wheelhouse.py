@@ -12,6 +12,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from tests.support.servers import FEW_PICTURES
+
 UV = Path(sys.executable).with_name("uv")
 SECONDS = 240
 _OF_AN_INSTALLER = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
@@ -81,6 +83,7 @@ class Machine:
         kept = {key: text for key, text in os.environ.items() if not key.startswith(_OWN)}
         self.environment: Mapping[str, str] = {
             **kept,
+            **FEW_PICTURES,
             "HOME": str(self.home),
             "PATH": os.pathsep.join(map(str, (self.commands, tools, python, "/usr/bin", "/bin"))),
             "UV_OFFLINE": "1",

@@ -3,9 +3,6 @@
 Discovery over HTTP, on lists imported by command while the server runs (wire.md 4).
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from tests.support.answers import refused_field
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.json_shapes import check_shape, data_of, parts, reply_to, text, whole_number
 from tests.support.seeding import seed
 from tests.support.servers import Server
@@ -235,15 +233,9 @@ BOTS_GOLDEN = (
 
 def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
     """Run a command on the server's data, as an operator would."""
-    command = [str(Path(sys.executable).with_name("hupan")), *arguments, "--data-dir", str(folder)]
-    subprocess.run(  # noqa: S603 - our own arguments
-        command,
-        input=rows.encode(),
-        env={**os.environ, **STORES.environment(folder)},
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    command = (*arguments, "--data-dir", str(folder))
+    done = run_hupan(*command, environment=STORES.environment(folder), entered=rows)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

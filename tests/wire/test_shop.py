@@ -1,8 +1,5 @@
 """The coin shop (wire.md 8.3 coin/shop/*): products of operators, lists and orders (R09)."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 
 from tests.support.answers import Account, Answer, refused_field
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.json_shapes import data_of, parts, reply_to
 from tests.support.servers import Server
 from tests.support.stores import STORES, EngineName
@@ -33,14 +31,9 @@ class Shop:
 
     def product(self, *arguments: str) -> None:
         """Run `hupan product` as an operator does, while the server runs."""
-        command = [str(Path(sys.executable).with_name("hupan")), "product", *arguments]
-        subprocess.run(  # noqa: S603 - our own arguments
-            [*command, "--data-dir", str(self.folder)],
-            env={**os.environ, **STORES.environment(self.folder)},
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
+        command = ("product", *arguments, "--data-dir", str(self.folder))
+        done = run_hupan(*command, environment=STORES.environment(self.folder))
+        assert done.returncode == 0, done.stderr
 
     def product_id(self, name: str) -> int:
         """Return the id of a product on sale."""
