@@ -8,32 +8,24 @@ from pathlib import Path
 import pytest
 
 from hupan.store.migrate import migrate_file
+from tests.support.commands import exit_status, run_hupan
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
-HUPAN = Path(sys.executable).with_name("hupan")
 FULL = Path("/dev/full")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder with a store at the default location."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current directory, with a store at the default location."""
+    for variable in os.environ:
+        if variable.startswith("HUPAN_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HUPAN_LANG", "zh")
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     migrate_file(tmp_path / "data" / "hupan.db")
     return tmp_path
-
-
-def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
-    """Return status, standard output and standard error of a shell command."""
-    done = subprocess.run(  # noqa: S603 - our own program, our own arguments
-        ["/bin/sh", "-c", script],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HUPAN": str(HUPAN), "PYTHONUTF8": "1"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr.decode()
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
@@ -42,12 +34,12 @@ def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
 )
 def test_a_full_disk(folder: Path, command: str) -> None:
     """A failed write is reported in one line, with status 1."""
-    status, _, told = shell(folder, f'"$HUPAN" {command} > /dev/full')
-    assert status == 1
-    assert len(told.splitlines()) == 1
-    assert told.startswith("系统错误：")
-    assert "磁盘空间不足" in told
-    assert shell(folder, f'"$HUPAN" {command} > /dev/full 2> /dev/full')[0] == 1
+    with FULL.open("wb") as full, (folder / "told").open("wb") as told:
+        assert exit_status(*command.split(), streams=(None, full, told)) == 1
+        assert exit_status(*command.split(), streams=(None, full, full)) == 1
+    (line,) = (folder / "told").read_text("utf-8").splitlines()
+    assert line.startswith("系统错误：")
+    assert "磁盘空间不足" in line
 
 
 @pytest.mark.parametrize(
@@ -55,36 +47,45 @@ def test_a_full_disk(folder: Path, command: str) -> None:
 )
 def test_a_reader_that_went_away(folder: Path, command: str) -> None:
     """A closed pipe ends a command quietly."""
-    script = f'("$HUPAN" {command}; echo "status $?" >&2) | true'
-    status, _, told = shell(folder, script)
-    assert status == 0
-    assert told in ("status 0\n", "status 1\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe, (folder / "told").open("wb") as told:
+        assert exit_status(*command.split(), streams=(None, pipe, told)) == 1
+    assert (folder / "told").read_bytes() == b""
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", ">&- <&- 2>&-"])
+@pytest.mark.parametrize("closed", [{1}, {0}, {2}, {0, 1, 2}])
 @pytest.mark.parametrize(
     "command", ["account list", "account list --json", "group import - --format csv"]
 )
-def test_streams_that_are_closed(folder: Path, command: str, closed: str) -> None:
+def test_streams_that_are_closed(folder: Path, command: str, closed: set[int]) -> None:
     """A command works without standard streams."""
-    status, _, told = shell(folder, f'"$HUPAN" {command} {closed} </dev/null')
-    assert status == int("import" in command)
-    assert "Traceback" not in told
+    with (
+        Path(os.devnull).open("rb") as given,
+        (folder / "out").open("wb") as out,
+        (folder / "told").open("wb") as told,
+    ):
+        streams = [
+            None if number in closed else file for number, file in enumerate((given, out, told))
+        ]
+        assert exit_status(*command.split(), streams=streams) == int("import" in command)
+    assert b"Traceback" not in (folder / "told").read_bytes()
 
 
 def test_bytes_that_are_no_text(folder: Path) -> None:
     """An argument that is not UTF-8 is refused, except as a file name."""
-    script = 'f="$(printf "\\377.csv")"; printf "chatId,nickname\\n100000001,a\\n" > "$f"; '
-    assert shell(folder, script + '"$HUPAN" group import "$f"')[0] == 0
+    name = os.fsdecode(b"\xff.csv")
+    (folder / name).write_text("chatId,nickname\n100000001,a\n", "utf-8")
+    assert run_hupan("group", "import", name).returncode == 0
     for command in (
         "account show",
         "group list --keyword",
         "group list --category",
         "medal define",
     ):
-        status, out, told = shell(folder, f'"$HUPAN" {command} "$(printf "\\377")"')
-        assert (status, out) == (1, b"")
-        assert len(told.splitlines()) == 1
+        done = run_hupan(*command.split(), os.fsdecode(b"\xff"))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_what_no_command_expected(folder: Path) -> None:
@@ -99,7 +100,9 @@ def test_what_no_command_expected(folder: Path) -> None:
             "sys.argv = ['hupan', 'version']; main.main()"
         )
         (folder / "play.py").write_text(script, encoding="utf-8")
-        status, _, told = shell(folder, f'"{sys.executable}" play.py')
-        assert status == 1
-        assert told.splitlines()[-1].startswith(last)
-        assert ("Traceback" in told) == ("ZeroDivision" in error)
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, folder / "play.py"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith(last)
+        assert ("Traceback" in done.stderr) == ("ZeroDivision" in error)

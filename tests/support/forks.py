@@ -1,17 +1,20 @@
 """Processes of `hupan` that are forked from one that has imported it already.
 
-The tests start hundreds of servers, and most of the CPU time of a start is imports. From the fork
-on, it is the program, with its own arguments, environment, folder, output and exit status. But its
-size and its command line, as the system shows them, are older: see `is_forked` of `Server`.
+The tests start hundreds of servers and commands, and most of the CPU time of a start is imports.
+From the fork on, it is the program, with its own arguments, environment, folder, streams and exit
+status. But its size and its command line, as the system shows them, are older: see `is_forked` of
+`Server`, and `commands`.
 
     python -m tests.support.forks
 
-serves requests on its standard input, a socket, until that is closed.
+serves requests on its standard input, a socket, until that is closed. There is one such process
+for each language of the terminal, as help texts are made while modules are imported.
 """
 
 import atexit
 import contextlib
 import gc
+import io
 import json
 import os
 import signal
@@ -22,13 +25,27 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn, TypedDict
+from types import ModuleType
+from typing import NamedTuple, NoReturn, TypedDict
 
 MAX_REQUEST_BYTES = 200_000  # the environment is most of it
 START_SECONDS = 60.0
 PROGRAM = str(Path(sys.executable).with_name("hupan"))
-IMPORTED_AT_ONCE = ("hupan.cli.serve", "hupan.cli.sandbox", "hupan.cli.sandbox_start")
-READ_BY_IMPORTS = ("HUPAN_LANG",)
+APPS = str(Path(__file__).with_name("asgi_apps.py"))
+"""A script of the tests, see `listeners`."""
+MODULES = {PROGRAM: "hupan.cli.main", APPS: "tests.support.asgi_apps"}
+"""The module whose `main` a fork runs, by its program."""
+READ_WHEN_USED = {
+    *("HOME", "PATH", "TMPDIR", "XDG_DATA_HOME"),
+    *("COLUMNS", "SUDO_USER", "NODE_OPTIONS", "_HUPAN_COMPLETE"),
+    *("_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION"),
+    "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION",
+}
+"""Variables that neither an import nor the interpreter reads; see also `READ_LATE`."""
+READ_LATE = ("HUPAN_", "PYTEST_")
+"""The beginnings of the names of others. `HUPAN_LANG` chooses the forking process."""
+Stream = int | None
+"""An open file for a standard stream; None for a stream that is closed."""
 
 
 class Request(TypedDict):
@@ -37,6 +54,7 @@ class Request(TypedDict):
     arguments: list[str]
     environment: dict[str, str]
     folder: str
+    open_streams: list[int]
 
 
 class Fork:
@@ -85,12 +103,12 @@ def can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     Imports, the interpreter and the C library read the environment before the fork, and the system
     hands on what the forking process had from its parent when it started.
     """
-    changed = {name for name, _ in os.environ.items() ^ environment.items()}
-    return (
-        sys.platform == "linux"
-        and command[0] == PROGRAM
-        and all(name.startswith("HUPAN_") and name not in READ_BY_IMPORTS for name in changed)
-        and _inherited() == _forking_process()[1]
+    if sys.platform != "linux" or command[0] not in MODULES:
+        return False
+    process = _forking_process_for(command, environment)
+    changed = {name for name, _ in process.environment.items() ^ environment.items()}
+    return _inherited() == process.inherited and all(
+        name in READ_WHEN_USED or name.startswith(READ_LATE) for name in changed
     )
 
 
@@ -101,26 +119,58 @@ def _inherited() -> list[str]:
     return [*kept, Path("/proc/self/limits").read_text("ascii")]
 
 
-def fork(command: Sequence[str], environment: Mapping[str, str], folder: Path, output: int) -> Fork:
-    """Run a command of `hupan`; both output streams go to an open file."""
-    request = {"arguments": list(command), "environment": dict(environment), "folder": str(folder)}
+def fork(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    *streams: Stream,
+) -> Fork:
+    """Run a program, with its standard input, output and errors."""
+    request: Request = {
+        "arguments": list(command),
+        "environment": dict(environment),
+        "folder": str(folder),
+        "open_streams": [number for number, file in enumerate(streams) if file is not None],
+    }
+    requests = _forking_process_for(command, environment).requests
     status_socket, reporter = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with reporter:
-        files = [output, reporter.fileno()]
-        socket.send_fds(_forking_process()[0], [json.dumps(request).encode()], files)
+        files = [reporter.fileno(), *(file for file in streams if file is not None)]
+        socket.send_fds(requests, [json.dumps(request).encode()], files)
     return Fork(status_socket)
 
 
+class ForkingProcess(NamedTuple):
+    """A process that has imported the program.
+
+    Attributes:
+        requests: takes requests.
+        inherited: what it has from this process.
+        environment: its environment.
+    """
+
+    requests: socket.socket
+    inherited: list[str]
+    environment: dict[str, str]
+
+
+def _forking_process_for(command: Sequence[str], environment: Mapping[str, str]) -> ForkingProcess:
+    from hupan.cli.language import choose_english  # noqa: PLC0415 - the tests set a language first
+
+    return _forking_process(choose_english(command[1:], environment, "utf-8"))
+
+
 @cache
-def _forking_process() -> tuple[socket.socket, list[str]]:
-    """Start the process; return the socket for requests, and what it has from this one."""
+def _forking_process(english: bool) -> ForkingProcess:
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_REQUEST_BYTES)
+    environment = {**os.environ, "HUPAN_LANG": "en" if english else "zh"}
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.forks"],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
+            env=environment,
             cwd=Path(__file__).parents[2],
         )
 
@@ -129,14 +179,14 @@ def _forking_process() -> tuple[socket.socket, list[str]]:
         ours.close()
         process.wait(START_SECONDS)
 
-    return ours, _inherited()
+    return ForkingProcess(ours, _inherited(), environment)
 
 
 def serve(requests: socket.socket) -> None:
     """Fork for each request, until the tests end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for a program end by themselves
     while True:
-        data, files, *_ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 2)
+        data, files, *_ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 4)
         if not data:
             return
         if os.fork() == 0:
@@ -147,14 +197,15 @@ def serve(requests: socket.socket) -> None:
             os.close(file)
 
 
-def _run(request: Request, output: int, reporter: int) -> NoReturn:
+def _run(request: Request, reporter: int, *streams: int) -> NoReturn:
     """Fork the program; report its number and, in the end, its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         os.close(reporter)
-        _become(request, output)
-    os.close(output)
+        _become(request, *streams)
+    for file in streams:
+        os.close(file)
     with socket.socket(fileno=reporter) as opened:
         opened.send(b"%d" % pid)
         _, status = os.waitpid(pid, 0)
@@ -163,24 +214,71 @@ def _run(request: Request, output: int, reporter: int) -> NoReturn:
     os._exit(0)
 
 
-def _become(request: Request, output: int) -> NoReturn:
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for file, number in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(file, number)
-    os.closerange(3, max(nothing, output) + 1)
+def _become(request: Request, *streams: int) -> NoReturn:
+    opened = dict(zip(request["open_streams"], streams, strict=True))
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        setattr(sys, name, _open_stream(opened.get(number), number, getattr(sys, name)))
+    os.closerange(3, max(streams, default=2) + 1)
     os.chdir(request["folder"])
-    from hupan.cli.main import main  # noqa: PLC0415 - tests import this before they set a language
-
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["arguments"]
-    main()
-    raise SystemExit
+    sys.modules["__main__"] = main = ModuleType("__main__")
+    main.__file__ = sys.argv[0]
+    status: object = ""
+    try:
+        status = import_module(MODULES[sys.argv[0]]).main()
+    except SystemExit as end:
+        status = end.code
+        raise
+    finally:
+        if status is None or isinstance(status, int):
+            _ended_with.append(status or 0)
+    raise SystemExit(status)
+
+
+def _open_stream(file: Stream, number: int, old: io.TextIOWrapper) -> io.TextIOWrapper | None:
+    """Return a standard stream as the interpreter opens it."""
+    if file is None:
+        with contextlib.suppress(OSError):
+            os.close(number)
+        return None
+    os.dup2(file, number)
+    return open(
+        number,
+        "r" if number == 0 else "w",
+        buffering=1 if number == 2 else -1,  # errors appear line by line
+        encoding=old.encoding,
+        errors=old.errors,
+        newline="\n",
+        closefd=False,
+    )
+
+
+def import_programs() -> None:
+    """Import all that a program may need, with its commands."""
+    from hupan.cli.main import COMMANDS  # noqa: PLC0415 - for the forking process alone
+
+    commands = [place.partition(":")[0] for place in COMMANDS.values()]
+    for name in (*MODULES.values(), *commands, "hupan.cli.sandbox_start"):
+        import_module(name)
+
+
+_ended_with: list[int] = []
+
+
+def _exit_at_once() -> None:
+    """End a fork when all else is done: to take its modules apart would copy them first."""
+    for status in _ended_with:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":
-    for _name in IMPORTED_AT_ONCE:
-        import_module(_name)
+    atexit.register(_exit_at_once)  # the first one is called last
+    import_programs()
     gc.collect()
     gc.freeze()  # what is shared stays shared
     serve(socket.socket(fileno=0))

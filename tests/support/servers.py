@@ -113,7 +113,9 @@ class Server(Running):
     def _start_process(self) -> subprocess.Popen[bytes] | Fork:
         with self._log.open("ab") as log:
             if self._is_forked and can_fork(self._command, self._environment):
-                return fork(self._command, self._environment, self._home, log.fileno())
+                with Path(os.devnull).open("rb") as nothing:
+                    streams = (nothing.fileno(), log.fileno(), log.fileno())
+                    return fork(self._command, self._environment, self._home, *streams)
             return subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
                 self._command,
                 stdin=subprocess.DEVNULL,
