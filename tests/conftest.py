@@ -33,7 +33,7 @@ STORELESS = (
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they use no store, or choose its engine themselves."""
-LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
+LONG_FIRST = ("model", "flows", "web", "faults", "store", "attacks", "cli", "wire", "domain")
 """Folders in the order of the duration of their longest file."""
 
 
