@@ -33,7 +33,7 @@ STORELESS = (
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they use no store, or choose its engine themselves."""
-LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
+LONG_FIRST = ("model", "flows", "web", "faults", "store", "attacks", "cli", "wire", "domain")
 """Folders in the order of the duration of their longest file."""
 
 
@@ -158,7 +158,7 @@ def clients() -> Iterator[dict[EngineName, WireClient]]:
 @pytest.fixture(scope="session")
 def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClient]) -> WireClient:
     """Return an unauthenticated client of the shared sandbox."""
-    return clients.setdefault(engine, WireClient(sandbox, is_quick=True))
+    return clients.setdefault(engine, WireClient(sandbox))
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +179,7 @@ def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Serv
 @pytest.fixture
 def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
     """Yield an unauthenticated client of an empty sandbox, whose clock the test may set."""
-    with WireClient(emptied_sandbox, is_quick=True) as client:
+    with WireClient(emptied_sandbox) as client:
         assert client.request("POST", "/sandbox/reset").is_success
         yield client
 

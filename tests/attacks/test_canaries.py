@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.channels import EMAIL, PHONE, forget
-from tests.support.client import WireClient
+from tests.support.client import Body, WireClient
 from tests.support.endpoint_calls import CALLS, Call
 from tests.support.ports import LOOPBACK, ports_in_a_row
 from tests.support.servers import Server
@@ -43,35 +43,45 @@ FIELDS: Mapping[str, object] = {
 }
 
 
-class RecordedServer:
-    """A server that records each of its responses."""
+class RecordingClient(WireClient):
+    """A client that records each response, but those of the sandbox's own routes."""
 
-    def __init__(self, wire: WireClient) -> None:
-        self.wire = wire
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
         self.answers: list[str] = []
-        wire.http.event_hooks = {"response": [self._keep]}
 
-    def _keep(self, response: httpx.Response) -> None:
-        if not response.request.url.path.startswith("/sandbox/"):
-            headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-            self.answers.append(headers + "\n" + response.read().decode("latin-1"))
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Body = b"",
+        *,
+        token: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send one request and record the response."""
+        response = super().request(method, path, body, token=token, headers=headers)
+        if not path.startswith("/sandbox/"):
+            lines = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
+            self.answers.append(lines + "\n" + response.content.decode("latin-1"))
+        return response
 
     def live(self) -> tuple[list[str], list[str]]:
         """Perform every operation with right and wrong values; return the codes and the tokens."""
-        wire, phone, email = self.wire, PHONES[0], EMAILS[0]
-        wire.account(phone=phone, email=email, password=FIRST, vipDays=3)
-        codes = [wire.sms_code(phone)]
-        tokens = [wire.sign_in(phone, codes[0], deviceId=DEVICE).text("token")]
-        wire.sign_in(phone, wire.wrong_code(codes[0]))
-        tokens.append(wire.email_login(email, FIRST, deviceId=f"{DEVICE}2").text("token"))
-        wire.email_login(email, WRONG)
+        phone, email = PHONES[0], EMAILS[0]
+        self.account(phone=phone, email=email, password=FIRST, vipDays=3)
+        codes = [self.sms_code(phone)]
+        tokens = [self.sign_in(phone, codes[0], deviceId=DEVICE).text("token")]
+        self.sign_in(phone, self.wrong_code(codes[0]))
+        tokens.append(self.email_login(email, FIRST, deviceId=f"{DEVICE}2").text("token"))
+        self.email_login(email, WRONG)
         for way, target in ((PHONE, PHONES[1]), (EMAIL, EMAILS[1])):
-            codes.append(way.code(wire, target))
-            way.change(wire, tokens[1], target, wire.wrong_code(codes[-1]))
-            assert way.change(wire, tokens[1], target, codes[-1]).code == 1
-        codes.append(EMAIL.code(wire, EMAILS[1], typ="forget_password"))
-        assert forget(wire, EMAILS[1], codes[-1], SECOND).code == 1
-        tokens.append(wire.email_login(EMAILS[1], SECOND).text("token"))
+            codes.append(way.code(self, target))
+            way.change(self, tokens[1], target, self.wrong_code(codes[-1]))
+            assert way.change(self, tokens[1], target, codes[-1]).code == 1
+        codes.append(EMAIL.code(self, EMAILS[1], typ="forget_password"))
+        assert forget(self, EMAILS[1], codes[-1], SECOND).code == 1
+        tokens.append(self.email_login(EMAILS[1], SECOND).text("token"))
         return codes, tokens
 
     def request_all_routes(self) -> None:
@@ -81,10 +91,8 @@ class RecordedServer:
             path = f"{call.path}{'&' if '?' in call.path else '?'}token={TOKEN}"
             for token in (None, TOKEN):
                 headers = {"authorization": f"Bearer {BEARER}", "device-id": DEVICE}
-                Call(call.method, path, body).reply(self.wire, token, **headers)
-                self.wire.request(
-                    call.method, path, b'{"password": "' + WRONG.encode(), token=token
-                )
+                Call(call.method, path, body).reply(self, token, **headers)
+                self.request(call.method, path, b'{"password": "' + WRONG.encode(), token=token)
 
 
 @pytest.fixture(params=LOGS, ids="-".join)
@@ -103,8 +111,7 @@ def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
 def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
     """On every route and log level no secret is in the log, a metric or a response (L1)."""
     server, port = ports
-    with WireClient(server) as wire:
-        watched = RecordedServer(wire)
+    with RecordingClient(server) as watched:
         codes, tokens = watched.live()
         watched.request_all_routes()
     metrics = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).text
@@ -116,6 +123,7 @@ def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
     names = "\n".join(line.rpartition(" ")[0] for line in metrics.splitlines())
     assert [text for text in [*known, *EMAILS, *codes] if text in names] == []
     assert not set(codes) & set(_words_of_digits(log))
+    assert len(watched.answers) > 4 * len(CALLS)
     answers = "\n".join(watched.answers)
     assert [
         text for text in (FIRST, SECOND, WRONG, TOKEN, BEARER, CAPTCHA) if text in answers
@@ -132,14 +140,13 @@ def test_a_store_that_fails_shows_no_secret(tmp_path: Path) -> None:
     """Exceptions in every route, caused by missing tables, show no secret either (L1, L4)."""
     with (
         Server("sandbox", "--quiet", "--data-dir", str(tmp_path)) as server,
-        WireClient(server) as wire,
+        RecordingClient(server) as watched,
     ):
-        watched = RecordedServer(wire)
         codes, tokens = watched.live()
         _break(tmp_path / "hupan.db")
         watched.request_all_routes()
         for call in CALLS:
-            call.reply(wire, tokens[-1])
+            call.reply(watched, tokens[-1])
         server.stop()
         log = server.output()
     assert " ERROR " in log

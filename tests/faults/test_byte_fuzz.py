@@ -46,7 +46,7 @@ TYPES = st.sampled_from(["", "application/x-protobuf", "application/json", "text
 @pytest.fixture(scope="module")
 def kept_wire(sandbox: Server) -> Iterator[WireClient]:
     """Yield a client whose connections stay open."""
-    with WireClient(sandbox, kept=1) as client:
+    with WireClient(sandbox, is_kept=True) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ import json
 import resource
 import select
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,7 @@ OF_EACH_KIND = 100
 FILES, SOCKETS = 256, 2_000
 BOMBED_MIB = 20
 GOOD = 40
+DRIP_SECONDS = 0.2
 JSON_PATHS = ("user/email-login", "user/save-user-data", "user/save-user-remarks", "user/recommend")
 KINDS = {
     "silent": b"",
@@ -77,6 +79,7 @@ def test_slow_sockets_block_no_request(own_wire: WireClient) -> None:
             assert own_wire.own_info(account.token).code == 1
 
         def all_ended() -> bool:
+            time.sleep(DRIP_SECONDS)
             drip(slow["half a head"], b"y")
             drip(slow["half a body"], b"")
             drip(slow["endless chunks"], b"1\r\ny\r\n")

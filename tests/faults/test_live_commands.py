@@ -1,12 +1,11 @@
 """Operators' commands while a server runs (security R14 b, J7)."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_hupan
 from tests.support.fault_clients import Asker
 from tests.support.invariants import broken, differences, rows_of, wrong_answers
 from tests.support.journal import Journal
@@ -16,21 +15,9 @@ from tests.support.stores import STORES
 
 COMMANDS = 4
 COINS = 3
-WAIT_SECONDS = 60.0
 FAILURES = {1000, 1001, 1002, 1003}
 """The codes of a failing server."""
 pytestmark = [pytest.mark.slow]
-
-
-def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
-    """Run a command on the store of a server."""
-    hupan = str(Path(sys.executable).with_name("hupan"))
-    environment = {**os.environ, "HUPAN_DATA_DIR": str(folder)}
-    if STORES.engine == "postgres":
-        environment["HUPAN_DATABASE"] = STORES.url(folder / "hupan.db")
-    return subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
-        [hupan, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
 
 
 def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
@@ -40,10 +27,14 @@ def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
     assert isinstance(made, dict)
     who = made["id"]
     words = ("account", "coins", who, "--give", str(COINS), "--reason", "测试", "--key", key)
+    environment = {
+        **os.environ,
+        "HUPAN_DATA_DIR": str(folder),
+        **STORES.environment(folder),
+    }
     for _ in range(2):
-        command = run(folder, *words)
-        output, _ = command.communicate(timeout=WAIT_SECONDS)
-        assert command.returncode == 0, output.decode()
+        command = run_hupan(*words, environment=environment)
+        assert command.returncode == 0, command.stderr
     journal.believe({("coins", who): f"2:{100 + COINS * 100}"})
 
 

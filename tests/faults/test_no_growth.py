@@ -34,7 +34,7 @@ def warmed(wire: WireClient, token: str) -> Size:
     for _ in range(100):
         come_and_go(wire, token)
     load(wire, token, 1_000)
-    wire.http.close()
+    wire.close()
     return at_rest(wire)
 
 

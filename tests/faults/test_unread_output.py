@@ -4,8 +4,6 @@ import os
 import pty
 import re
 import signal
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator, Sequence
@@ -16,11 +14,14 @@ import httpx
 import pytest
 
 from tests.support.fault_clients import connect
+from tests.support.forks import PROGRAM, can_fork, fork
 from tests.support.ports import LOOPBACK, free_port, ports_in_a_row
+from tests.support.servers import FEW_PICTURES
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
-REQUESTS, ROUND = 30_000, 100
+REQUESTS, FILLING, ROUND = 30_000, 3_000, 100
+"""Of the lines of the first also the queue is full, of those of the second the pipe."""
 START_SECONDS, STOP_SECONDS = 30.0, 15.0
 ASKING = b"GET /v1/user/info HTTP/1.1\r\nhost: a\r\n\r\n"
 NUMBER = re.compile(rb"request=([0-9]+) ")
@@ -32,16 +33,12 @@ class UnreadServer:
 
     def __init__(self, folder: Path, out: int, *arguments: str) -> None:
         self.metrics_port, self.port = ports_in_a_row(), free_port()  # one for each worker
-        command = [str(Path(sys.executable).with_name("hupan")), *arguments]
+        command = [PROGRAM, *arguments]
         command += ["--port", str(self.port), "--data-dir", str(folder / "data")]
-        self.process = subprocess.Popen(  # noqa: S603 - our own executable
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            env={**os.environ, "HUPAN_METRICS_PORT": str(self.metrics_port)},
-            cwd=folder,
-        )
+        environment = {**os.environ, **FEW_PICTURES, "HUPAN_METRICS_PORT": str(self.metrics_port)}
+        assert can_fork(command, environment)
+        with Path(os.devnull).open("rb") as nothing:
+            self.process = fork(command, environment, folder, nothing.fileno(), out, out)
 
     def healthy(self) -> bool:
         """Return whether the server answers."""
@@ -93,7 +90,7 @@ def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[Unread
         server.process.wait(STOP_SECONDS)
 
 
-COMMANDS = [("sandbox",), ("serve",), ("serve", "--workers", "2")]
+COMMANDS = {("sandbox",): FILLING, ("serve",): REQUESTS, ("serve", "--workers", "2"): FILLING}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -101,7 +98,7 @@ def test_a_pipe_without_a_reader(tmp_path: Path, command: Sequence[str]) -> None
     """Every request is answered, and the server ends on SIGTERM."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, command) as server:
-        server.send(REQUESTS)
+        server.send(COMMANDS[tuple(command)])
         assert server.healthy()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(STOP_SECONDS) == 0
@@ -118,6 +115,7 @@ def test_lines_are_written_or_counted(tmp_path: Path) -> None:
         while not server.dropped():
             server.send(REQUESTS)
             asked += REQUESTS
+            assert server.healthy()
             assert asked < 10 * REQUESTS
         server.process.send_signal(signal.SIGTERM)
         with os.fdopen(reader, "rb") as stream:

@@ -8,8 +8,7 @@ docs/limits.md says.
 import asyncio
 import itertools
 import json
-import subprocess
-import sys
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import pytest
 from tests.support.answers import Answer
 from tests.support.captchas import solve
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.http_servers import Gateway, serving
 from tests.support.parallel import at_once
 from tests.support.servers import Server
@@ -183,11 +183,10 @@ def tries_of_one_address(clients: Crowd, workers: int) -> None:
 def reset(clients: Crowd) -> None:
     """Check that the command resets the store's counters of a number at once."""
     assert clients.send(SENT_TO, clients.solved()).code == TOO_MANY
-    hupan = str(Path(sys.executable).with_name("hupan"))
-    command = [hupan, "limits", "reset", SENT_TO, "--data-dir", str(clients.folder)]
-    environment = STORES.environment(clients.folder)
-    done = subprocess.run(command, timeout=60, env=environment, check=False)  # noqa: S603 - ours
-    assert done.returncode == 0
+    variables = {**os.environ, **STORES.environment(clients.folder)}
+    words = ("limits", "reset", SENT_TO, "--data-dir", clients.folder)
+    done = run_hupan(*words, environment=variables)
+    assert done.returncode == 0, done.stderr
     assert clients.send(SENT_TO, clients.solved()).code == 1
 
 

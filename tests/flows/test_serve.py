@@ -214,6 +214,7 @@ def test_two_processes_serve_one_store(folder: Path) -> None:
 PATIENCE_SECONDS = 7.5
 
 
+@pytest.mark.one_engine
 def test_half_a_body_does_not_delay_the_stop() -> None:
     """A client that never sends the rest of its body is closed; the server stops at once (R17)."""
     with Server("sandbox") as server, socket.create_connection(("127.0.0.1", server.port)) as half:
@@ -227,6 +228,7 @@ def test_half_a_body_does_not_delay_the_stop() -> None:
         assert "Traceback" not in server.output()
 
 
+@pytest.mark.one_engine
 def test_a_long_poll_is_answered() -> None:
     """A waiting long poll gets 503 in the contract's form when the server stops."""
     with Server("sandbox") as server, ThreadPoolExecutor(1) as pool, WireClient(server) as client:

@@ -7,7 +7,6 @@ tells its clients (R17).
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,12 @@ import pytest
 
 from tests.support.answers import read_answer
 from tests.support.client import WireClient
+from tests.support.commands import run_hupan
 from tests.support.fault_clients import seconds_until_writes
 from tests.support.replicas import Pair, server_on
 from tests.support.servers import Server
 from tests.support.sockets import SocketClient
-from tests.support.stores import STORES
+from tests.support.stores import STORES, EngineName
 from tests.support.two_workers import third_process, worker_pids
 from tests.support.world import World
 
@@ -32,15 +32,15 @@ SOCKETS = 10
 START_SECONDS = 60.0
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the data folder of the server."""
-    return tmp_path / "data"
+    return tmp_path_factory.mktemp(engine) / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    """Yield a server of four processes."""
+    """Yield a server of four processes, for all tests here."""
     arguments = ("--workers", str(WORKERS), "--data-dir", str(folder))
     with Server("serve", *arguments, environment={"HUPAN_LIMITS_ENABLED": "false"}) as running:
         deadline = time.monotonic() + START_SECONDS
@@ -71,13 +71,10 @@ async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, fold
         _, (stranger,) = await signed_in(world, 1)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
         with SocketClient(server.port).log_in(stranger) as other:
-            command = await asyncio.create_subprocess_exec(
-                str(Path(sys.executable).with_name("hupan")),
-                *("account", "ban", account, "--reason", "spam", "--data-dir", str(folder)),
-                env={**os.environ, **STORES.environment(folder)},
-                stdout=asyncio.subprocess.DEVNULL,
-            )
-            assert await command.wait() == 0
+            words = ("account", "ban", account, "--reason", "spam", "--data-dir", folder)
+            variables = {**os.environ, **STORES.environment(folder)}
+            done = await asyncio.to_thread(run_hupan, *words, environment=variables)
+            assert done.returncode == 0, done.stderr
             assert [socket.closed() for socket in sockets] == [ENDED] * SOCKETS
             other.beat()
 
@@ -101,21 +98,6 @@ async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder
                 pass
         for socket in left:
             socket.beat()
-        assert "Traceback" not in server.output()
-
-
-async def test_a_server_that_stops_says_so(server: Server, folder: Path) -> None:
-    """On SIGTERM every socket gets 1001, and clients connect to the next server (R17)."""
-    async with third_process(folder) as world:
-        _, tokens = await signed_in(world, SOCKETS)
-        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
-        assert server.stop() == 0
-        assert [socket.closed() for socket in sockets] == [GOING_AWAY] * SOCKETS
-        assert await world.count("sockets") == 0
-        server.start()
-        for token in tokens:
-            with SocketClient(server.port).log_in(token) as socket:
-                socket.beat()
         assert "Traceback" not in server.output()
 
 
@@ -148,6 +130,22 @@ async def test_drafts_reach_every_process(server: Server, folder: Path) -> None:
             await asyncio.sleep(0.05)
         for socket in (writer, *readers):
             socket.connection.close()
+
+
+async def test_a_server_that_stops_says_so(server: Server, folder: Path) -> None:
+    """On SIGTERM every socket gets 1001, and clients connect to the next server (R17)."""
+    async with third_process(folder) as world:
+        account, tokens = await signed_in(world, SOCKETS)
+        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
+        assert server.stop() == 0
+        assert [socket.closed() for socket in sockets] == [GOING_AWAY] * SOCKETS
+        left = "SELECT count(*) FROM sockets WHERE account_id = ?1"
+        assert await world.row(left, int(account)) == (0,)
+        server.start()
+        for token in tokens:
+            with SocketClient(server.port).log_in(token) as socket:
+                socket.beat()
+        assert "Traceback" not in server.output()
 
 
 @pytest.mark.one_engine

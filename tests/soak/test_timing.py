@@ -88,5 +88,5 @@ def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
 def test_time_reveals_nothing(name: str) -> None:
     """Known and unknown targets take the same time, in two runs of three (security E2)."""
     serials = count(1)
-    with Server("sandbox") as server, WireClient(server, kept=1) as wire:
+    with Server("sandbox") as server, WireClient(server, is_kept=True) as wire:
         assert sum(is_even(wire, name, serials) for _ in range(RUNS)) >= 2

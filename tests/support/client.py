@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ import httpx
 
 from tests.support import pb
 from tests.support.answers import Account, Answer, Captcha, OutboxMessage, read_answer
-from tests.support.kept_connections import KeptConnection
+from tests.support.connections import Connection, can_send
 from tests.support.ports import LOOPBACK
 from tests.support.servers import Server
 
@@ -23,12 +24,19 @@ Body = Mapping[str, object] | bytes | Iterable[bytes]
 
 
 class WireClient:
-    """Send requests to one server, and check the common rules of every response."""
+    """Send requests to one server, and check the common rules of every response.
 
-    def __init__(self, server: Server, *, kept: int = 0, is_quick: bool = False) -> None:
+    Args:
+        server: it may be restarted meanwhile.
+        is_kept: whether the requests of the thread that makes the client share a connection; by
+            default unless the server has several processes, which a client then meets at random.
+    """
+
+    def __init__(self, server: Server, *, is_kept: bool | None = None) -> None:
         self.server = server
-        self._kept = kept
-        self._connection = KeptConnection(LOOPBACK, server.port) if is_quick else None
+        self._is_kept = server.has_one_process if is_kept is None else is_kept
+        self._connection = Connection(LOOPBACK, server.port)
+        self._thread = threading.get_ident()
         self._mine = threading.local()
         self._serial = itertools.count(1)
 
@@ -47,13 +55,14 @@ class WireClient:
 
     def close(self) -> None:
         """Close the connections of this thread."""
-        self.http.close()
-        if self._connection is not None:
-            self._connection.close()
+        client: httpx.Client | None = getattr(self._mine, "client", None)
+        if client is not None:
+            client.close()
+        self._connection.close()
 
     @property
     def http(self) -> httpx.Client:
-        """Return this thread's HTTP client: sharing one would close other threads' connections."""
+        """Return this thread's client of httpx: sharing one would close others' connections."""
         client: httpx.Client | None = getattr(self._mine, "client", None)
         if client is None:
             client = self._mine.client = httpx.Client(
@@ -62,7 +71,7 @@ class WireClient:
                 verify=False,  # noqa: S501 - plain HTTP on loopback; reading the roots costs 20 ms
                 timeout=120,
                 # One connection each: the server may close a kept one just as it is used.
-                limits=httpx.Limits(max_connections=100, max_keepalive_connections=self._kept),
+                limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
                 # A test that wants compression requests it; httpx always would.
                 headers={"accept-encoding": "identity"},
             )
@@ -91,14 +100,13 @@ class WireClient:
             named["token"] = token
         content = json.dumps(body, ensure_ascii=False) if isinstance(body, Mapping) else body
         raw = [(k.encode(), v if isinstance(v, bytes) else v.encode()) for k, v in named.items()]
-        if (
-            self._connection is not None
-            and isinstance(content, str | bytes)
-            and self._connection.can_send(raw)
-        ):
-            content = content.encode() if isinstance(content, str) else content
+        if not isinstance(content, str | bytes) or not can_send(raw):
+            return self.http.request(method, path, content=content, headers=raw)
+        content = content.encode() if isinstance(content, str) else content
+        if self._is_kept and threading.get_ident() == self._thread:
             return self._connection.request(method, path, content, raw)
-        return self.http.request(method, path, content=content, headers=raw)
+        with closing(Connection(LOOPBACK, self.server.port)) as connection:
+            return connection.request(method, path, content, raw)
 
     def post(
         self,

@@ -70,6 +70,6 @@ def asking(folder: Path, port: int, **settings: str) -> Iterator[CodeRequests]:
     }
     with (
         Server("serve", "--data-dir", str(folder), environment=environment) as server,
-        WireClient(server, kept=1) as wire,
+        WireClient(server, is_kept=True) as wire,
     ):
         yield CodeRequests(server, wire, folder)

@@ -75,6 +75,11 @@ class Server(Running):
         return self._process
 
     @property
+    def has_one_process(self) -> bool:
+        """Return whether each connection is to the same process."""
+        return "--workers" not in self._command and "HUPAN_WORKERS" not in self._environment
+
+    @property
     def is_running(self) -> bool:
         """Return whether the started process is still alive."""
         return self.process.poll() is None

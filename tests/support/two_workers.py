@@ -63,7 +63,7 @@ def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
     with ExitStack() as stack:
         found: dict[int, WireClient] = {}
         for pid in worker_pids(server):
-            client = stack.enter_context(WireClient(server, kept=1))
+            client = stack.enter_context(WireClient(server, is_kept=True))
             os.kill(pid, signal.SIGSTOP)
             try:
                 found[process_of(client)] = client
