@@ -184,3 +184,26 @@ def test_what_was_shown_is_forgotten_with_its_message() -> None:
             capture.add("sms", str(number), "login", "1", "")
         capture.list_matching(MessageFilter())
     assert len(vars(capture)["_shown"]) == MAX_CAPTURED_MESSAGES
+
+
+def test_messages_of_a_target_are_found_until_they_are_forgotten() -> None:
+    """Those of a target in any spelling, newest first, none of another, and no old one (X6)."""
+    capture = MessageCapture(SystemClock(), "湖畔")
+    for number, to in enumerate(("13800138000", "a@b.example", "13800138000", "13800138001")):
+        capture.add("sms", to, "login", str(number), "")
+    asked = MessageFilter("sms", "+86 138-0013-8000")
+    assert [found.code for found in capture.list_matching(asked)] == ["2", "0"]
+    assert [found.code for found in capture.list_page(asked, 3, 9)] == ["0"]
+    assert capture.list_matching(MessageFilter("email", "13800138000")) == []
+    kept = capture.export()
+    for number in range(MAX_CAPTURED_MESSAGES - 2):
+        capture.add("sms", str(number), "login", "1", "")
+    assert [found.code for found in capture.list_matching(asked)] == ["2"]
+    assert capture.list_matching(MessageFilter(to="a@b.example")) == []
+    capture.restore(kept * MAX_CAPTURED_MESSAGES)
+    assert len(capture.export()) == MAX_CAPTURED_MESSAGES
+    assert len(capture.list_matching(asked)) == MAX_CAPTURED_MESSAGES // 2
+    assert len(vars(capture)["_by_target"]) == 3
+    capture.clear()
+    assert not capture.list_matching(asked)
+    assert not vars(capture)["_by_target"]

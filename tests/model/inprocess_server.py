@@ -98,8 +98,11 @@ class InProcessServer:
             shutil.rmtree(self._folder)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run something on the server's loop."""
-        return self._runner.run(work)
+        """Run something on the server's loop.
+
+        `Runner.run` would set a signal handler and format the task each time.
+        """
+        return self._runner.get_loop().run_until_complete(work)
 
     def post(self, path: str, body: Mapping[str, object] | bytes = b"", token: str = "") -> Answer:
         """Send a POST to `/v1/<path>`."""

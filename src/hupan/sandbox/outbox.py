@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Literal, TextIO, TypeAlias
 
@@ -35,23 +35,22 @@ class CapturedMessage(Struct, frozen=True, rename="camel"):
 
 
 class MessageFilter(Struct, frozen=True):
-    """Which messages a request asks for; empty and 0 match all."""
+    """Which messages a request asks for; empty and 0 match all.
+
+    Targets are compared in their normal form.
+    """
 
     channel: str = ""
     to: str = ""
     since: int = 0
 
-    def matches(self, entry: CapturedMessage) -> bool:
-        """Return whether a message matches; targets are compared in their normal form."""
-        return (
-            self.channel in ("", entry.channel)
-            and (self.to == "" or fold_for_search(self.to) == fold_for_search(entry.to))
-            and entry.created_at >= self.since
-        )
-
 
 class MessageCapture:
-    """Keeps the last messages; the sender of both channels."""
+    """Keeps the last messages; the sender of both channels.
+
+    They are also kept by target, in its normal form: a test asks for those of one target after
+    each step, and would read all others too.
+    """
 
     def __init__(
         self,
@@ -62,7 +61,8 @@ class MessageCapture:
         self._on_message = on_message
         self._clock = clock
         self._brand = brand
-        self._entries: deque[CapturedMessage] = deque(maxlen=MAX_CAPTURED_MESSAGES)
+        self._entries: deque[CapturedMessage] = deque()
+        self._by_target: dict[str, deque[CapturedMessage]] = {}
         self._last_id = 0
         self._shown: set[int] = set()
         self._waiters: set[asyncio.Future[None]] = set()
@@ -80,9 +80,7 @@ class MessageCapture:
         self._last_id += 1
         now = int(self._clock.now())
         entry = CapturedMessage(self._last_id, channel, to, purpose, code, text, now)
-        if len(self._entries) == MAX_CAPTURED_MESSAGES:
-            self._shown.discard(self._entries[0].id)  # it is forgotten now
-        self._entries.append(entry)
+        self._keep(entry)
         self._on_message(entry)
         for waiter in self._waiters:
             if not waiter.done():
@@ -97,12 +95,9 @@ class MessageCapture:
         self, message_filter: MessageFilter, below_id: int, page_size: int
     ) -> list[CapturedMessage]:
         """Return the newest matching messages below an id, 0 for all; none counts as shown."""
-        matching = (
-            entry
-            for entry in reversed(self._entries)
-            if (not below_id or entry.id < below_id) and message_filter.matches(entry)
-        )
-        return list(islice(matching, page_size))
+        matching = self._iterate_matching(message_filter)
+        below = (entry for entry in matching if not below_id or entry.id < below_id)
+        return list(islice(below, page_size))
 
     def newest_code(self) -> CapturedMessage | None:
         """Return the newest code by SMS or e-mail; it does not count as shown."""
@@ -117,7 +112,7 @@ class MessageCapture:
 
     def list_matching(self, message_filter: MessageFilter) -> list[CapturedMessage]:
         """Return the matching messages, newest first, and mark them as shown."""
-        found = self._find(message_filter)
+        found = list(self._iterate_matching(message_filter))
         self._shown.update(entry.id for entry in found)
         return found
 
@@ -144,18 +139,44 @@ class MessageCapture:
     def restore(self, messages: Iterable[CapturedMessage]) -> None:
         """Replace all messages; ids keep growing, so that two messages never have the same one."""
         self.clear()
-        self._entries.extend(messages)
+        for entry in messages:
+            self._keep(entry)
         self._last_id = max(self._last_id, *(entry.id for entry in self._entries), 0)
 
     def clear(self) -> None:
         self._entries.clear()
+        self._by_target.clear()
         self._shown.clear()
 
-    def _find(self, message_filter: MessageFilter) -> list[CapturedMessage]:
-        return [entry for entry in reversed(self._entries) if message_filter.matches(entry)]
+    def _keep(self, entry: CapturedMessage) -> None:
+        if len(self._entries) == MAX_CAPTURED_MESSAGES:
+            self._forget_oldest()
+        self._entries.append(entry)
+        self._by_target.setdefault(fold_for_search(entry.to), deque()).append(entry)
+
+    def _forget_oldest(self) -> None:
+        oldest = self._entries.popleft()
+        self._shown.discard(oldest.id)
+        target = fold_for_search(oldest.to)
+        self._by_target[target].popleft()
+        if not self._by_target[target]:
+            del self._by_target[target]
+
+    def _iterate_matching(self, message_filter: MessageFilter) -> Iterator[CapturedMessage]:
+        """Yield the matching messages, newest first."""
+        entries = self._entries
+        if message_filter.to:
+            entries = self._by_target.get(fold_for_search(message_filter.to), deque())
+        for entry in reversed(entries):
+            if (
+                message_filter.channel in ("", entry.channel)
+                and entry.created_at >= message_filter.since
+            ):
+                yield entry
 
     def _unshown(self, message_filter: MessageFilter) -> list[CapturedMessage]:
-        return [entry for entry in self._find(message_filter) if entry.id not in self._shown]
+        matching = self._iterate_matching(message_filter)
+        return [entry for entry in matching if entry.id not in self._shown]
 
     async def _wait_for_next(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
