@@ -4,7 +4,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -265,6 +265,7 @@ def _decode_allowing_null(
     return decoder.decode(msgspec.json.encode(present))
 
 
+@cache
 def _optional_names(request: type) -> frozenset[str]:
     fields = msgspec.structs.fields(request) if issubclass(request, Struct) else ()
     return frozenset(field.encode_name for field in fields if not field.required)
@@ -406,6 +407,7 @@ def _parse_query(query: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
+@cache
 def _integer_names(request: type) -> frozenset[str]:
     """Return the wire names of the integer fields."""
     info = type_info(request)
