@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 ROUNDS_OF_A_TEST = {"sqlite": 15, "postgres": 3}
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "60"))
 SOAK_ROUNDS = int(os.environ.get("SOAK_KILL_ROUNDS", "2000"))
-SOONEST_SECONDS, LATEST_SECONDS = 0.05, 0.3
+SOONEST_SECONDS, LATEST_SECONDS = 0.05, 0.5
 LOOKED_AT = 25
 WAIT_SECONDS = 60.0
 
