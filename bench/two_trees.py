@@ -60,7 +60,7 @@ class Tree:
 
     Args:
         checkout: its folder.
-        name: of its database.
+        name: the name of its database.
         cluster: contains the database.
         folder: for its files.
     """

@@ -39,7 +39,7 @@ class Measured:
     """The medians of one contestant.
 
     Attributes:
-        per_second: of each round, in the order in which they ran.
+        per_second: the rate of each round, in the order in which they ran.
         memory_mb: maximum memory of the server after a round.
     """
 

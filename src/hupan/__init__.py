@@ -1,3 +1,3 @@
-"""Hupan (湖畔): the account server for Yunhu-compatible chat that you run yourself."""
+"""Hupan (湖畔): a self-hosted account server for Yunhu-compatible chat."""
 
 __version__ = "0.2.0"

@@ -134,7 +134,7 @@ class ContactParser:
         return ContactAddress("email", address.lower(), f"{local}@{domain.lower()}")
 
     def parse_contact(self, text: str, field: str) -> ContactAddress:
-        """Parse a phone number or e-mail address typed by an operator, also with a Unicode domain.
+        """Parse a contact typed by an operator; an address may have a Unicode domain.
 
         Raises:
             InvalidField: it is neither.

@@ -116,7 +116,7 @@ def parse_identity(text: str) -> Identity:
     if raw is None:
         raise InvalidKeyError(
             "文件中应只有一个 AGE-SECRET-KEY-1 开头的私钥",
-            "the file must hold one private key that begins with AGE-SECRET-KEY-1",
+            "the file must contain one private key that begins with AGE-SECRET-KEY-1",
         )
     return Identity(raw)
 
@@ -398,7 +398,7 @@ def _unwrap_by_passphrase(stanzas: Sequence[_Stanza], passphrase: str) -> bytes:
     if [stanza.arguments[0] for stanza in stanzas] != ["scrypt"]:
         raise AgeError(
             "该备份由公钥加密：请用 --key-file 指定私钥文件",
-            "this backup is encrypted for a public key: give the file of the private key with "
+            "this backup is encrypted for a public key: specify the private key file with "
             "--key-file",
         )
     arguments = [*stanzas[0].arguments[1:], "", ""]

@@ -25,7 +25,7 @@ class BackgroundTask:
     with each consecutive error.
 
     Args:
-        name: of the task in the log and in the metric.
+        name: the name of the task in the log and in the metric.
         work: one round; may wait for work, and returns DONE to end the task.
         interval_seconds: the pause before each round.
         expected_errors: errors that need no traceback, such as an unreachable store.

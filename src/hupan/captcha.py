@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 WIDTH_PIXELS = 230
 HEIGHT_PIXELS = 60
-MIN_DIGITS, MAX_DIGITS = 4, 6
 READABLE_DIGITS = "23456789"
 """The digits of answers: bent and crossed, 1 was read as 7, and 0 as 6, 8 or 9."""
 

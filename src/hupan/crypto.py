@@ -131,7 +131,7 @@ def _read_or_create_key(path: Path, new_key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise KeyFileError(
             f"密钥文件已损坏，应为 {KEY_BYTES} 字节：{path}",
-            f"the key file does not hold {KEY_BYTES} bytes: {path}",
+            f"the key file does not contain {KEY_BYTES} bytes: {path}",
         )
     return key
 

@@ -191,7 +191,7 @@ def make_adverts(settings: Settings) -> Adverts:
 
 
 def make_client_info(settings: Settings) -> ClientInfo:
-    """Return what clients get; a URL of media ends where a key begins.
+    """Return the information for clients; a URL of media ends where a key begins.
 
     Raises:
         ValueError, OSError: the VIP page cannot be used.

@@ -55,7 +55,7 @@ class MissingToken(AppError):
 
 
 class VipOnly(AppError):
-    """A VIP feature without VIP in force."""
+    """A VIP feature for an account without active VIP."""
 
     code = -1
     zh = "功能仅限VIP用户使用"
@@ -178,7 +178,7 @@ class NotAnAccountEndpoint(AppError):
 
     code = 1105
     zh = "本服务器只提供账号功能，没有此接口"
-    en = "This server has accounts only, not this endpoint"
+    en = "This server handles accounts only and does not have this endpoint"
 
 
 class BodyTooLarge(AppError):
@@ -194,7 +194,7 @@ class WrongCaptcha(AppError):
 
     code = 1201
     zh = "图形验证码错误或已失效"
-    en = "The picture code is wrong, used or expired"
+    en = "The captcha is wrong, used or expired"
 
 
 class WrongCode(AppError):
@@ -219,7 +219,7 @@ class TooManyFromHere(AppError):
 
     code = 1204
     zh = "当前网络下操作过于频繁，请稍后再试"
-    en = "Too much comes from your network, try again later"
+    en = "Too many requests from your network, try again later"
     result = "limited"
 
 
@@ -228,7 +228,7 @@ class SendingStopped(AppError):
 
     code = 1205
     zh = "今日验证码发送量已达上限，请明天再试"
-    en = "No more codes are sent today, try again tomorrow"
+    en = "The daily limit on codes has been reached, try again tomorrow"
     result = "limited"
 
 
@@ -245,7 +245,7 @@ class WrongEmailOrPassword(AppError):
 
     code = 1301
     zh = "邮箱或密码错误"
-    en = "The e-mail or the password is wrong"
+    en = "The e-mail address or the password is wrong"
 
 
 class WrongClientSecret(AppError):
@@ -261,7 +261,7 @@ class ClientExists(AppError):
 
     code = 1304
     zh = "已有同名的服务器"
-    en = "There is a server of that name already"
+    en = "A server with this name already exists"
 
 
 class UnknownClient(AppError):
@@ -269,7 +269,7 @@ class UnknownClient(AppError):
 
     code = 1305
     zh = "没有这个名称的服务器"
-    en = "There is no server of that name"
+    en = "There is no server with this name"
 
 
 class SignUpClosed(AppError):
@@ -301,7 +301,7 @@ class PhoneBound(AppError):
 
     code = 1403
     zh = "已绑定手机号，如需更换请使用更换手机号"
-    en = "A phone number is bound already: change it"
+    en = "A phone number is already bound; to replace it, change it"
 
 
 class EmailBound(AppError):
@@ -309,7 +309,7 @@ class EmailBound(AppError):
 
     code = 1404
     zh = "已绑定邮箱，如需更换请使用更换邮箱"
-    en = "An e-mail address is bound already: change it"
+    en = "An e-mail address is already bound; to replace it, change it"
 
 
 class PhoneNotBound(AppError):
@@ -344,7 +344,7 @@ class PasswordTooShort(AppError):
     """
 
     code = 1408
-    zh = "密码太短，至少需要{min_characters}个字符"
+    zh = "密码太短，至少需要 {min_characters} 个字符"
     en = "The password needs at least {min_characters} characters"
 
     def __init__(self, min_characters: int) -> None:
@@ -409,7 +409,7 @@ class TooManyRemarks(AppError):
 
     code = 1441
     zh = "备注数量已达上限"
-    en = "There are as many remarks as one account may have"
+    en = "The maximum number of remarks has been reached"
 
 
 class RemarksFull(AppError):
@@ -417,7 +417,7 @@ class RemarksFull(AppError):
 
     code = 1442
     zh = "备注总字数已达上限，请先删减其他备注"
-    en = "Your remarks are as long as one account may keep: shorten or clear some first"
+    en = "Your remarks are too long in total: shorten or clear some first"
 
 
 class NotEnoughCoins(AppError):
@@ -425,7 +425,7 @@ class NotEnoughCoins(AppError):
 
     code = 1501
     zh = "金币余额不足"
-    en = "There are not enough coins"
+    en = "Not enough coins"
 
 
 class TooManyCoins(AppError):
@@ -433,7 +433,7 @@ class TooManyCoins(AppError):
 
     code = 1502
     zh = "金币余额超出上限"
-    en = "The balance of coins would be too high"
+    en = "The coin balance would be too high"
 
 
 class CoinKeyReused(AppError):
@@ -441,7 +441,7 @@ class CoinKeyReused(AppError):
 
     code = 1503
     zh = "该金币操作编号已用于其他操作"
-    en = "This key was used for another change of coins"
+    en = "This key was already used for a different coin change"
 
 
 class UnknownProduct(AppError):
@@ -468,8 +468,8 @@ class PriceChanged(AppError):
     """
 
     code = 1513
-    zh = "商品价格已变为{price}金币，请刷新后重试"
-    en = "The price is {price} coins now, look again"
+    zh = "商品价格已变为 {price} 金币，请刷新后重试"
+    en = "The price is now {price} coins, refresh and try again"
 
     def __init__(self, price: int) -> None:
         super().__init__(price)
@@ -497,7 +497,7 @@ class InvalidPictureKey(AppError):
     """An upload with a key that is too long or has other characters; HTTP 400."""
 
     code = 1603
-    zh = "文件名非法：至多200个字符，仅限字母、数字和 . _ ~ - / 等"
+    zh = "文件名非法：至多 200 个字符，仅限字母、数字和 . _ ~ - / 等"
     en = "The key is not valid: at most 200 letters, digits and . _ ~ - / = + @ , !"
 
 
@@ -546,7 +546,7 @@ class TooManyUploads(AppError):
 
     code = 1609
     zh = "今日上传图片数已达上限，请明天再试"
-    en = "You have uploaded as many pictures as you may today, try again tomorrow"
+    en = "The daily limit on uploads has been reached, try again tomorrow"
     result = "limited"
 
 

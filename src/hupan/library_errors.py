@@ -26,7 +26,7 @@ def localize_error(error: Exception) -> LocalizedText:
 
 @singledispatch
 def localize_reason(error: Exception) -> LocalizedText:
-    """Like `localize_error`, without the path where an error of the system occurred."""
+    """Localize an error as `localize_error` does, without the path of a system error."""
     return LocalizedText(f"出错（{type(error).__name__}）", str(error) or type(error).__name__)
 
 

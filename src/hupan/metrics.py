@@ -113,7 +113,7 @@ class MetricFamily:
     """Samples of one name.
 
     Attributes:
-        name: with its unit, and `_total` for a counter.
+        name: the name with its unit, and `_total` for a counter.
         kind: counter or gauge.
         help_text: one line.
         samples: labels and value.

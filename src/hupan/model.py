@@ -442,7 +442,7 @@ class StoredPicture(Struct, frozen=True):
     """A picture as it is stored.
 
     Attributes:
-        name: of its file.
+        name: the name of its file.
         start: its first bytes; all of a small one.
     """
 

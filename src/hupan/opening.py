@@ -134,7 +134,7 @@ async def read_snapshot(
     """Read a store in use as it is at one moment.
 
     Args:
-        settings: of the store.
+        settings: the settings of the store.
         database: the open store.
         scratch: where a file is copied to meanwhile, which must not exist.
         work: reads the rows.

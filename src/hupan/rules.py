@@ -47,11 +47,11 @@ class StoredLimits:
     """Every limit that is counted in the store; none applies unless `enabled`.
 
     Attributes:
-        wrong_codes: per contact, from one device of the owner or from all other clients.
-        wrong_passwords: per contact, from one network or one device of the owner.
-        wrong_passwords_all_networks: per contact, from all networks together.
+        wrong_codes: wrong codes per contact, from one device of the owner or all other clients.
+        wrong_passwords: wrong passwords per contact, from one network or one device of the owner.
+        wrong_passwords_all_networks: wrong passwords per contact, from all networks together.
         sign_ins: correct passwords per contact.
-        code_sends: per contact.
+        code_sends: codes sent per contact.
         server_code_sends: codes of the whole server, by channel.
         code_shares: shares of these, by channel.
         server_notices: notices of the whole server, by channel.
@@ -103,7 +103,7 @@ class MediaRules:
     """How many pictures an account may upload and keep.
 
     Attributes:
-        max_pictures: of one account; one more drops the oldest that is not its avatar.
+        max_pictures: the maximum per account; one more drops the oldest that is not the avatar.
     """
 
     upload_limits: tuple[Limit, ...] = ()
@@ -219,7 +219,7 @@ class PasswordRules:
     """Requirements on new passwords (security P1, P3).
 
     Attributes:
-        min_characters: in code points.
+        min_characters: the minimum length in code points.
         context_words: names of the product and its hosts, which do not count as a password.
     """
 

@@ -66,9 +66,9 @@ class UpstreamSocketAddress:
     """Where the message server accepts sockets.
 
     Attributes:
-        url: with the scheme ws or wss.
-        tls: None without.
-        timeout_seconds: to connect and to open the socket.
+        url: the URL, with the scheme ws or wss.
+        tls: the TLS context; None for a connection without TLS.
+        timeout_seconds: the time to connect and to open the socket.
     """
 
     url: str
@@ -81,11 +81,11 @@ class UpstreamLimits:
     """Bounds of the requests that are forwarded.
 
     Attributes:
-        timeout_seconds: to connect, for each step of a request, and between parts of an answer.
-        max_seconds: of one request and its answer.
-        max_requests: at a time, in this process.
-        max_body_bytes: of a request.
-        max_answer_bytes: of an answer's body.
+        timeout_seconds: the time to connect, for each step, and between parts of an answer.
+        max_seconds: the maximum duration of one request and its answer.
+        max_requests: the maximum number of requests at a time in this process.
+        max_body_bytes: the maximum size of the body of a request.
+        max_answer_bytes: the maximum size of the body of an answer.
     """
 
     timeout_seconds: float = 15
@@ -226,11 +226,6 @@ class UpstreamClient:
         self._tls = ssl.create_default_context(cafile=ca_file or None) if address.is_tls else None
         self._idle: list[_Connection] = []
         self._request_count = 0
-
-    @property
-    def request_count(self) -> int:
-        """The number of requests that are with the message server."""
-        return self._request_count
 
     @asynccontextmanager
     async def open(self, *, fresh: bool = False) -> AsyncIterator[UpstreamRequest]:

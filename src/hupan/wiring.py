@@ -104,7 +104,7 @@ class Infrastructure:
     A command of an operator reads the server's key only if one of its services needs it.
 
     Args:
-        settings: the settings in force.
+        settings: the effective settings.
         environment: clock, random source and senders.
         database: the open store.
         load_secret_box: loads the server's key.
@@ -546,7 +546,7 @@ def _make_contacts(infrastructure: Infrastructure) -> Contacts:
 def _make_rate_limits(
     infrastructure: Infrastructure, client_resolver: ClientResolver
 ) -> RateLimits:
-    """Where limits are off, nothing raises an alert either."""
+    """Build the limiters; if limits are off, no alert is raised either."""
     settings, is_on = infrastructure.settings, infrastructure.settings.limits_enabled
     detector = AttackDetector(
         infrastructure.alerts,

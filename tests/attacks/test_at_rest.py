@@ -30,6 +30,7 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
     tokens.append(wire.email_login(email, SECOND).text("token"))
     assert wire.ask_email(email, typ="forget_password").code == 1
     tokens.append(wire.signed_in(phone))
+    assert wire.own_info(tokens[-1]).code == 1
     half_way = wire.sms_code(phone)
     captcha = wire.captcha()
     # Six digits may occur in a file by chance as part of something else, so the search is for the

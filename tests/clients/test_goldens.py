@@ -400,8 +400,8 @@ REFUSALS: list[tuple[Any, int, str, dict[str, object]]] = [
     ),
     (UnknownUser, 4402, "该用户不存在", {"en": "This user does not exist"}),
     (Banned, 7100, "因违反相关规定，该用户被封禁", {}),
-    (PasswordTooShort, 1408, "密码太短，至少需要15个字符", {"min_characters": 15}),
-    (PriceChanged, 1513, "The price is 12 coins now, look again", {"price": 12}),
+    (PasswordTooShort, 1408, "密码太短，至少需要 15 个字符", {"min_characters": 15}),
+    (PriceChanged, 1513, "The price is now 12 coins, refresh and try again", {"price": 12}),
     (PriceChanged, 1513, "涨价了", {"price": 0, "zh": "涨价了", "en": "涨价了"}),
     (Refusal, 777, "新的", {"zh": "新的", "en": "新的", "code": 777}),
 ]

@@ -64,7 +64,7 @@ def test_an_sms_goes_out_and_the_answer_is_shown() -> None:
     with serving(gateway) as port:
         status, told = run("--sms", PHONE, **gateway_settings(port))
     assert status == 0, told
-    assert told.endswith("OK handed over for 138****8000\n200 提交成功,88\n")
+    assert told.endswith("OK accepted for 138****8000\n200 提交成功,88\n")
     (seen,) = gateway.seen
     assert json.loads(seen.body)["code"] == "000000"
     assert PHONE not in told
@@ -116,7 +116,7 @@ def test_both_channels_at_once() -> None:
         both = {**settings, **gateway_settings(port)}
         status, told = run("--email", ADDRESS, "--sms", PHONE, **both)
     assert status == 1
-    assert ("OK handed over" in told, "the gateway answered 500" in told) == (True, True)
+    assert ("OK accepted for" in told, "the gateway answered 500" in told) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,10 @@
-"""No Chinese sentence quotes an exception: libraries write English (names.md rule 9)."""
+"""Texts in two languages: no Chinese sentence quotes an exception, and no text shows its braces.
+
+Libraries write English (names.md rule 9).
+
+The story: two refusals named the file in Chinese. The English text beside it had no `f` before its
+quotation mark, so operators read "Move it back to {database}".
+"""
 
 import ast
 import re
@@ -7,6 +13,7 @@ import pytest
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ERROR_WORDS = {"error.strerror", "error.msg", "error.reason"}
+HOLE = re.compile(r"\{\w+\}")
 ERRORS = {"error", "exc", "exception", "failure", "err"}
 
 
@@ -43,3 +50,34 @@ def test_a_quotation_is_seen(source: str) -> None:
     """A quotation by name, by the system's text, or as a string is found."""
     assert quoted(source)
     assert not quoted(source.replace("无法读取", "cannot read").replace("：", ": "))
+
+
+def unfilled(source: str) -> list[str]:
+    """Return the texts with a name in braces that are no f-string, beside one in the same call."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            texts = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(isinstance(text, ast.JoinedStr) for text in texts):
+                found += [
+                    text.value
+                    for text in texts
+                    if isinstance(text, ast.Constant)
+                    and isinstance(text.value, str)
+                    and HOLE.search(text.value)
+                ]
+    return found
+
+
+def test_both_languages_are_filled_in(modules: dict[str, str]) -> None:
+    """A text beside an f-string shows no name in braces."""
+    found = {path: texts for path, text in modules.items() if (texts := unfilled(text))}
+    assert found == {}, "write f before the quotation mark"
+
+
+def test_a_forgotten_prefix_is_seen() -> None:
+    """The English text of the story is found, and its f-string is not."""
+    assert unfilled('Refused(f"没有：{path}", "there is none: {path}")') == [
+        "there is none: {path}"
+    ]
+    assert not unfilled('Refused(f"没有：{path}", f"there is none: {path}")')

@@ -30,16 +30,6 @@ NO_SECRETS = {
     ("verification/get-verification-code", "captcha_type"): "says what `x` is",
     ("verification/get-email-verification-code", "captcha_type"): "says what `x` is",
 }
-# Endpoint and field -> what its response reveals of others, so that every request counts (`limit`).
-TELLS_OF_OTHERS = {
-    ("user/get-user", "id"): "whether an account has this id",
-    ("user/homepage", "userId"): "whether an account has this id",
-    ("user/save-user-remarks", "friendId"): "whether an account has this id",
-    ("search/home-search", "word"): "whether an account has this id or nickname",
-    ("group/group-info", "groupId"): "whether a group has this id",
-    ("bot/bot-info", "botId"): "whether a bot has this id",
-    ("user/invite/change-user-invite-code", "code"): "whether an account has this code",
-}
 # The ids of captchas: sealed by the server, and valid for one attempt.
 OF_CAPTCHAS = {
     ("verification/get-verification-code", "id"),
@@ -134,7 +124,8 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
     secrets = {(path_of(line), name) for line in lines for name in line.secrets}
     told = {(path, name) for path, name in named if name in TELLS_NOTHING}
     harmless = {(path_of(line), name) for line in lines for name in line.harmless}
-    others = TELLS_OF_OTHERS.keys() | OF_CAPTCHAS | OF_PRODUCTS | NO_SECRETS.keys()
+    revealing = {(path_of(line), name) for line in lines for name in line.reveals}
+    others = revealing | OF_CAPTCHAS | OF_PRODUCTS | NO_SECRETS.keys()
     return named - secrets - harmless - others - told
 
 
@@ -143,13 +134,20 @@ def test_every_field_that_can_be_guessed_counts() -> None:
     assert unknown_fields(ENDPOINTS) == set(), (
         "say on the endpoint's line what an answer reveals: give a field that can be guessed a "
         "secret type of contract/fields.py and name it in `secrets`; name it in `harmless` if the "
-        "caller learns nothing from it; else set `limit` and add the field to TELLS_OF_OTHERS"
+        "caller learns nothing from it; else name it in `reveals`, with the limit `profile_views` "
+        "or `invitation_codes`"
     )
-    looked_at = {
+
+
+def test_what_reveals_is_limited() -> None:
+    """Whoever tries ids or invitation codes one by one is stopped by a limit (E4)."""
+    revealing = {path_of(line) for line in ENDPOINTS if {*line.reveals} & {*fields(line.request)}}
+    assert revealing
+    limited = {
         path_of(line) for line in ENDPOINTS if line.limit in {"profile_views", "invitation_codes"}
     }
-    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at, (
-        "an endpoint in TELLS_OF_OTHERS, and no other, has the limit `profile_views` or "
+    assert revealing == limited, (
+        "an endpoint with a field in `reveals`, and no other, has the limit `profile_views` or "
         "`invitation_codes` on its line"
     )
 

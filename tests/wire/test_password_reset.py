@@ -315,7 +315,7 @@ def test_short_passwords(wire: WireClient, password: str) -> None:
     wire.account(email=email)
     code = code_for(wire, email)
     answer = reset(wire, email, code, password)
-    assert (answer.code, answer.msg) == (1408, "密码太短，至少需要8个字符")
+    assert (answer.code, answer.msg) == (1408, "密码太短，至少需要 8 个字符")
     assert reset(wire, email, code).code == 1
 
 

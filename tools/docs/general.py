@@ -13,7 +13,7 @@ GENERAL_NOTES: tuple[Note, ...] = (
     ),
     Note(
         "C",
-        "Without a token `-101` is JSON, also on protobuf endpoints. With an invalid token it has "
+        "Without a token `-101` is JSON, even on protobuf endpoints. With an invalid token it has "
         "the endpoint's own form.",
         "没有令牌时 `-101` 总是 JSON，protobuf 接口也如此；令牌无效时按接口自身的编码返回。",
     ),

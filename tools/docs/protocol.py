@@ -68,7 +68,7 @@ _SOCKET_ANSWERS = (
     ),
     (
         '`{"seq", "cmd": "heartbeat", "data": {}}`',
-        "`heartbeat_ack` with the same `seq`, also before the login",
+        "`heartbeat_ack` with the same `seq`, even before the login",
     ),
     (
         '`{"seq", "cmd": "inputInfo", "data": {"chatId", "input"}}`',

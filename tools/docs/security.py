@@ -60,7 +60,7 @@ class Edition:
     """The page in one language.
 
     Attributes:
-        titles: of the requirements, by id; an empty table means those of docs/wire-rules.md.
+        titles: the titles by id; an empty table means those of docs/wire-rules.md.
         later, not_here, remarks: as in requirements.py.
         states: tested; applies later; does not apply; tests are awaited.
         has_names: whether tests are named, or only their files.

@@ -50,7 +50,7 @@ def source_date() -> str:
 
 
 def install_tree(root: Path) -> None:
-    """Install the server below a root: the same checkout gives the same bytes."""
+    """Install the server below a root: the same checkout produces the same bytes."""
     home = root / HOME
     version = python_version()
     packages = home / f"lib/python{version}/site-packages"

@@ -1,1 +1,1 @@
-"""What operators can do."""
+"""Operations for operators."""

@@ -81,7 +81,7 @@ class BackupSummary:
 
     Attributes:
         place: where it is.
-        size: bytes of the file.
+        size: the size of the file in bytes.
         manifest: what it declares.
         end: what it was found to contain.
     """
@@ -141,7 +141,7 @@ def choose_opener(settings: Settings, key_file: Path | None) -> Opener:
         return Passphrase(settings.backup_passphrase)
     raise OperationRefused(
         "请用 --key-file 指定私钥文件，或用 HUPAN_BACKUP_PASSPHRASE 提供口令",
-        "give the file of the private key with --key-file, or set HUPAN_BACKUP_PASSPHRASE",
+        "specify the private key file with --key-file, or set HUPAN_BACKUP_PASSPHRASE",
     )
 
 

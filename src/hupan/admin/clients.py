@@ -12,7 +12,7 @@ class ClientAdmin:
         self._clients = clients
 
     async def create(self, name: str) -> AdminRow:
-        """Create a client; the row holds its secret, which is shown this once."""
+        """Create a client; the row contains its secret, which is shown only once."""
         client, secret = await self._clients.create(name)
         return {**_client_row(client), "secret": secret}
 

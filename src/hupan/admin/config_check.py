@@ -1,6 +1,6 @@
 """Checks whether a server can start with its settings, warns of risks and sends test messages.
 
-`hupan config check` and `hupan serve` use the same checks, so the one accepts what the other does
+`hupan config check` and `hupan serve` use the same checks, so both accept the same settings
 (security X12). The checks create and send nothing.
 """
 

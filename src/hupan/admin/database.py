@@ -196,7 +196,7 @@ async def copy_database(
         or not target
         or masked_database(source_settings) == masked_database(target_settings)
     ):
-        raise OperationRefused("请指定两个不同的数据库", "give two different stores")
+        raise OperationRefused("请指定两个不同的数据库", "specify two different stores")
     on_watch = partial(on_progress, "servers")
     try:
         async with (

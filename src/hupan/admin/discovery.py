@@ -201,7 +201,7 @@ def _wrong_encoding_error(number: int, name: str, option: str) -> _UnreadableTex
     return _UnreadableText(
         number,
         f"文件编码是 {name}：请另存为 UTF-8，或加上 --encoding {option}",
-        f"the file is in {name}: save it as UTF-8, or give --encoding {option}",
+        f"the file is in {name}: save it as UTF-8, or use --encoding {option}",
     )
 
 

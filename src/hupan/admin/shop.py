@@ -12,7 +12,7 @@ from hupan.opening import OperationRefused
 
 
 class ProductOptions(TypedDict, total=False):
-    """The values of a product that an operator names; those of `ProductChange`."""
+    """The values that an operator sets about a product, as in `ProductChange`."""
 
     type: int | None
     cycle: int | None
@@ -46,7 +46,7 @@ class ShopAdmin:
             ) from error
 
     async def list_all(self) -> list[AdminRow]:
-        """Return all products, also those that were withdrawn."""
+        """Return all products, including withdrawn ones."""
         return [_product_row(product) for product in await self._shop.list_all()]
 
     async def restock(self, name: str, *, add: int | None, set_to: int | None) -> AdminRow:

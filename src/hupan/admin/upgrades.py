@@ -34,7 +34,7 @@ class UpgradePlan:
         applied: the newest migration of the store.
         missing: the file names of the migrations that would be applied.
         kept_copy: the file that keeps the store as it was; "" for none.
-        size: bytes of the SQLite file, 0 on PostgreSQL.
+        size: the size of the SQLite file in bytes, 0 on PostgreSQL.
         seconds: how long the trial took; None if there was none.
         faults: what an integrity check of the upgraded copy found.
         untried: why there was no trial.

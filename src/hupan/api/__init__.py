@@ -1,1 +1,1 @@
-"""How the chat client talks to the server."""
+"""The API for chat clients."""

@@ -232,7 +232,7 @@ def decode_json(
     """Decode one JSON object; an empty body counts as `{}`, so that a missing field is named (I3).
 
     Args:
-        decoder: of the object's type.
+        decoder: the decoder of the object's type.
         optional: the names that may be missing; for these `null` is like absence.
         body: the bytes.
 

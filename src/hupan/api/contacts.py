@@ -39,7 +39,7 @@ async def change_email(services: Services, caller: Caller, request: EmailProof) 
 async def reset_password(
     services: Services, context: RequestContext, request: PasswordResetRequest
 ) -> NoData:
-    """Set a password, also the first one."""
+    """Set a password, which may be the first one."""
     origin = services.client_resolver.resolve_origin(context)
     await services.password_resets.reset(request.email, request.captcha, request.password, origin)
     return NoData()

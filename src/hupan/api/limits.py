@@ -29,8 +29,8 @@ class RateLimits:
         detector: is notified of attempts and codes.
 
     Attributes:
-        request_limiters: by the `limit` of an endpoint.
-        attempt_limiters: by the path of an endpoint with secrets.
+        request_limiters: the limiters by the `limit` of an endpoint.
+        attempt_limiters: the limiters by the path of an endpoint with secrets.
     """
 
     def __init__(

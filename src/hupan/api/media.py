@@ -113,7 +113,7 @@ class MediaTarget(NamedTuple):
     """What a request addresses.
 
     Attributes:
-        path: of a picture.
+        path: the path of a picture.
         is_public_host: whether the client used the host name that it has built in.
     """
 

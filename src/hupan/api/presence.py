@@ -72,8 +72,8 @@ class SocketGate:
         audit_log: records tokens that were refused.
         count: counts what happens.
         next_request_id: numbers the logins in the log.
-        max_sockets: of this process.
-        max_per_address: of one address; 0 for any number.
+        max_sockets: the maximum number of sockets of this process.
+        max_per_address: the maximum number of sockets per address; 0 means unlimited.
         relays: forward sockets to a message server; None without one (wire.md 8.5).
     """
 
@@ -262,7 +262,7 @@ class ClientSocket:
         self._close(SESSION_ENDED, "the session has ended")
 
     def give_way(self) -> None:
-        """Close it because the account has too many."""
+        """Close it because the account has too many sockets."""
         self._close(POLICY_VIOLATION, "too many sockets of this account")
 
     def pass_on(self, message: bytes) -> None:

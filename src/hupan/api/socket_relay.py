@@ -70,7 +70,7 @@ class SocketRelays:
     """The relays of this process.
 
     Args:
-        address: of the message server's socket.
+        address: the address of the message server's socket.
         signer: makes the signed headers.
         limiter: limits how often sockets of callers are forwarded.
         next_request_id: numbers the relays.
@@ -200,7 +200,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         self._task.add_done_callback(self._end_connecting)
 
     def _end_connecting(self, _task: "asyncio.Task[None]") -> None:
-        """Drop a relay that did not connect, also if it was aborted before it began."""
+        """Drop a relay that did not connect, even if it was aborted before it began."""
         self._task = None
         if self._transport is None:
             self._relays.forget(self)

@@ -59,7 +59,7 @@ class UploadForm:
     """The form of one upload, filled while its body arrives.
 
     Args:
-        boundary: of the parts.
+        boundary: the boundary between the parts.
         verify: checks a token.
         open_spool: opens a file for the upload; blocks.
 
@@ -166,7 +166,7 @@ class UploadForm:
                     restart_wait()
 
     def result(self) -> tuple[UploadHolder, str, str, BinaryIO]:
-        """Return whose upload it is, its key, its hash and its file.
+        """Return the owner of the upload, its key, its hash and its file.
 
         Raises:
             InvalidUploadToken: there is no token.

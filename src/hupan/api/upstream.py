@@ -324,7 +324,7 @@ def _without_token(query: bytes, token: str) -> bytes:
 
     Args:
         query: as received.
-        token: of the caller, under any name; "" for none.
+        token: the token of the caller, removed under any name; "" for none.
     """
     return b"&".join(
         part

@@ -50,7 +50,31 @@ UntilOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-ChoiceOption: TypeAlias = Annotated[VisibilityChoice | None, typer.Option(show_default=False)]
+BirthdayOption: TypeAlias = Annotated[
+    VisibilityChoice | None, typer.Option(show_default=False, help=say("生日。", "Birthday."))
+]
+AddressOption: TypeAlias = Annotated[
+    VisibilityChoice | None,
+    typer.Option(show_default=False, help=say("省、市、区。", "Province, city and district.")),
+]
+LastActiveOption: TypeAlias = Annotated[
+    VisibilityChoice | None,
+    typer.Option(show_default=False, help=say("最近活跃时间。", "Time of the last activity.")),
+]
+CountryOption: TypeAlias = Annotated[
+    VisibilityChoice | None,
+    typer.Option(
+        show_default=False,
+        help=say("最近登录的国家或地区。", "Country of the last sign-in."),
+    ),
+]
+SearchOption: TypeAlias = Annotated[
+    VisibilityChoice | None,
+    typer.Option(
+        show_default=False,
+        help=say("能否被搜索到。", "Whether searches find the account."),
+    ),
+]
 FindOption: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -82,7 +106,7 @@ AfterOption: TypeAlias = Annotated[
 app = make_group(
     say(
         "管理账号，可在服务器运行时使用。账号用编号、手机号或邮箱指明。",
-        "Manage accounts, also while the server runs. Identify an account by its id, phone "
+        "Manage accounts, even while the server runs. Identify an account by its id, phone "
         "number or e-mail address.",
     ),
     say("管理账号", "Manage accounts"),
@@ -374,11 +398,11 @@ def privacy(
     command: AdminCommand,
     *,
     account: AccountArgument,
-    birthday: ChoiceOption = None,
-    address: ChoiceOption = None,
-    last_active: ChoiceOption = None,
-    country: ChoiceOption = None,
-    search: ChoiceOption = None,
+    birthday: BirthdayOption = None,
+    address: AddressOption = None,
+    last_active: LastActiveOption = None,
+    country: CountryOption = None,
+    search: SearchOption = None,
 ) -> None:
     """Print what others see, after the choices are set."""
     given = {

@@ -181,7 +181,7 @@ def new_key(
         Path,
         typer.Argument(
             metavar="FILE",
-            help=say("私钥文件，不得已存在。", "File of the private key, which must not exist."),
+            help=say("私钥文件，必须尚不存在。", "File of the private key, which must not exist."),
             show_default=False,
         ),
     ],
@@ -210,7 +210,7 @@ def restore(
         typer.Option(
             help=say(
                 "保留登录状态；备份之后退出的会话也会恢复。",
-                "Keep users signed in, also those that signed out after the backup.",
+                "Keep users signed in, including those that signed out after the backup.",
             )
         ),
     ] = False,

@@ -23,7 +23,7 @@ NameArgument = Annotated[
 app = make_group(
     say(
         "管理可以查询令牌的服务器（RFC 7662），可在湖畔运行时使用。",
-        "Manage servers that may ask about tokens (RFC 7662), also while Hupan runs.",
+        "Manage servers that may ask about tokens (RFC 7662), even while Hupan runs.",
     ),
     say("管理可查询令牌的服务器", "Manage servers that ask about tokens"),
 )

@@ -56,7 +56,7 @@ def coins(
     ] = None,
     reason: Annotated[str, typer.Option(help=say("原因。", "Reason."))] = "",
     key: Annotated[
-        str, typer.Option(help=say("此次变动的键。", "Idempotency key of the change."))
+        str, typer.Option(help=say("此次变动的幂等键。", "Idempotency key of the change."))
     ] = "",
     limit: Annotated[
         int,
@@ -131,7 +131,7 @@ def _coins() -> None:
 @app.command(
     "check",
     help=say(
-        "核对所有账号或一个账号的金币流水，列出差错；有差错时以状态 1 结束。",
+        "核对所有账号或一个账号的金币流水，列出差错；有差错时退出状态为 1。",
         "Check the journal of all accounts, or of one, and list its faults. The exit status is 1 "
         "if there are any.",
     ),

@@ -114,7 +114,7 @@ def _is_match(name: str, pattern: str) -> bool:
 @app.command(
     "check",
     help=say(
-        "检查设置，列出全部问题与警告；服务器无法启动时以状态 1 结束。",
+        "检查设置，列出全部问题与警告；服务器无法启动时，退出状态为 1。",
         "Check the settings and list all problems and warnings. The exit status is 1 if the server "
         "cannot start.",
     ),
@@ -141,7 +141,7 @@ def check(*, config: ConfigOption = None) -> None:
     help=say(
         "用当前设置发送一条测试短信或邮件，并显示网关或邮件服务器的响应；无需运行服务器。\n\n"
         "测试验证码为 000000，不能用于登录；短信可能产生费用。",
-        "Send a test SMS or e-mail with the present settings, and show the reply of the gateway or "
+        "Send a test SMS or e-mail with the current settings, and show the reply of the gateway or "
         "mail server. No server needs to run.\n\n"
         "The code is 000000 and cannot be used to sign in. Your gateway may charge for an SMS.",
     ),
@@ -196,7 +196,7 @@ def _send_and_report(settings: Settings, channel: Channel, address: str) -> bool
     elif not sent.is_sent:
         _print_failure(f"未发送到 {to}", f"not sent to {to}", reply)
     else:
-        typer.echo(say(f"OK 已提交发送：{to}", f"OK handed over for {to}") + f"\n{reply}")
+        typer.echo(say(f"OK 已提交发送：{to}", f"OK accepted for {to}") + f"\n{reply}")
     return bool(sent.is_sent)
 
 

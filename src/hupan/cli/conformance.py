@@ -40,7 +40,7 @@ JunitOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=say("另写 JUnit XML。", "Also write JUnit XML."),
+        help=say("同时写出 JUnit XML。", "Also write JUnit XML."),
         show_default=False,
     ),
 ]
@@ -61,7 +61,7 @@ CodeCommandOption: TypeAlias = Annotated[
         metavar="COMMAND",
         help=say(
             "输出验证码的命令；参数为 sms、email 或 captcha，以及号码、邮箱或编号；"
-            "标准输入为图片。",
+            "图形验证码的图片由标准输入传入。",
             "Command that prints a code. Its arguments are sms, email or captcha and the "
             "number, address or id; a captcha's picture is on standard input.",
         ),
@@ -89,7 +89,7 @@ EmailOption: TypeAlias = Annotated[
 @app.command(
     help=say(
         "从外部检查服务器是否遵守协议。沙盒无需其他选项；其他服务器需要 --code-command、--phone 与 "
-        "--email。拒绝访问公共服务。退出状态：0 必须遵守的要求全部通过；1 有不符；2 有的未能检查。",
+        "--email。拒绝访问公共服务。退出状态：0 必须项全部通过，1 有不符，2 有未能检查的。",
         "Check a server against the protocol, from outside. A sandbox needs no options; another "
         "server needs --code-command, --phone and --email. The public service is refused. Exit "
         "status: 0 if every requirement is met, 1 if one is not, 2 if one could not be checked.",

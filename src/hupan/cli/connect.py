@@ -66,10 +66,9 @@ AuthorityOption: TypeAlias = Annotated[
         "将客户端内置的域名指向本机沙盒：写入 hosts 文件，"
         "并让系统、浏览器与 Java 信任本机的证书。"
         "不带选项时只显示将做什么。--undo 逐字节恢复原状。",
-        "Point the host names built into clients at a sandbox on this machine: lines in the "
-        "hosts file, and a certificate of this machine that system, browsers and Java trust. "
-        "Without an option it only shows what it would do. --undo puts everything back byte by "
-        "byte.",
+        "Point the host names built into clients at a sandbox on this machine: add lines to the "
+        "hosts file, and make the system, browsers and Java trust a certificate of this machine. "
+        "Without options, only show what would be done. --undo restores everything byte by byte.",
     ),
     short_help=say("让客户端连接沙盒", "Point clients at a sandbox"),
 )
@@ -77,7 +76,9 @@ def connect(
     *,
     installs: Annotated[
         bool,
-        typer.Option("--install", help=say("显示后执行。", "Show the changes, then make them.")),
+        typer.Option(
+            "--install", help=say("先显示改动，再执行。", "Show the changes, then make them.")
+        ),
     ] = False,
     undoes: Annotated[
         bool, typer.Option("--undo", help=say("恢复原状。", "Restore everything."))

@@ -175,7 +175,7 @@ def create_store(command: _StoreCommand) -> None:
 )
 @_store_command
 def accept_store_writes(command: _StoreCommand) -> None:
-    """Accept the present contents of the file."""
+    """Accept the current contents of the file."""
     is_done = command.run(
         accept_writes,
         "operator-database-accept-writes",
@@ -200,7 +200,7 @@ def accept_store_writes(command: _StoreCommand) -> None:
 )
 @_store_command
 def accept_store_key(command: _StoreCommand) -> None:
-    """Make the present key that of the store."""
+    """Make the current key that of the store."""
     command.run(adopt_key, "operator-database-accept-key")
     typer.echo(
         say(
@@ -213,7 +213,7 @@ def accept_store_key(command: _StoreCommand) -> None:
 @app.command(
     "check",
     help=say(
-        "检查数据库是否完好；有问题时以状态 1 结束。",
+        "检查数据库是否完好；有问题时退出状态为 1。",
         "Check the integrity of the database. The exit status is 1 if it is damaged.",
     ),
     short_help=say("检查是否完好", "Check the integrity"),

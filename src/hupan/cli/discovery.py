@@ -324,7 +324,7 @@ def set_categories(
         list[str] | None, typer.Argument(help=say("分区名称。", "Names of categories."))
     ] = None,
 ) -> None:
-    """Replace the categories and print the present ones."""
+    """Replace the categories and print the current ones."""
 
     async def replace_categories(services: AdminServices) -> list[str]:
         await services.discovery.set_categories(names or [])

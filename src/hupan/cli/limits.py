@@ -78,7 +78,7 @@ def _say_values(row: dict[str, object]) -> dict[str, object]:
     help=say(
         "列出全部限制：限制对象、计数内容、次数与时间窗口。每项都可在设置中修改。\n\n"
         "写出手机号、邮箱或账号编号，则显示它在数据库中的计数。",
-        "List all limits: who, what, how many, how long. Each is a setting.\n\n"
+        "List all limits: subject, event, maximum and window. Each is a setting.\n\n"
         "With a phone number, an e-mail address or an account id, show its counters in the "
         "database.",
     ),

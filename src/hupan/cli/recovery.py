@@ -53,7 +53,7 @@ _SIGNED_OUT_COLUMNS = {
 RemoveOption: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--remove", help=say("解除绑定，不换新的。", "Remove the contact without a new one.")
+        "--remove", help=say("解除绑定，不换新的。", "Unbind the contact and bind no new one.")
     ),
 ]
 contact_commands = typer.Typer(rich_markup_mode=None)
@@ -85,7 +85,7 @@ def contacts(command: AdminCommand, *, account: AccountArgument) -> None:
     help=say(
         "撤销一次绑定或更换，以及同一种之后的更换。所有会话结束，密码作废，有关各方会收到通知。",
         "Undo a change of a contact and the later ones of the same kind. All sessions end, the "
-        "password is removed, and the former and present contacts are notified.",
+        "password is removed, and the former and current contacts are notified.",
     ),
     short_help=say("撤销换绑", "Undo a contact change"),
 )
@@ -178,7 +178,7 @@ def _set_contact(
 def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:
     if (contact is None) != remove:
         raise typer.BadParameter(
-            say("请指定新的号码或邮箱，或用 --remove", "Give a new one, or use --remove")
+            say("请指定新的号码或邮箱，或用 --remove", "Specify a new one, or use --remove")
         )
 
 
@@ -202,7 +202,7 @@ def password(
             "--remove",
             help=say(
                 "同时清除现有密码，所有会话结束。",
-                "Also remove the present password; all sessions end.",
+                "Also remove the current password; all sessions end.",
             ),
         ),
     ] = False,
@@ -304,7 +304,7 @@ def delete(
     "restore",
     help=say(
         "恢复已注销、尚未清除的账号，也包括本人注销的；会通知本人，需重新登录。",
-        "Restore a deleted account that is not erased yet, also one deleted by its user. The user "
+        "Restore a deleted account that is not erased yet, even one deleted by its user. The user "
         "is notified and has to sign in again.",
     ),
     short_help=say("恢复账号", "Restore an account"),

@@ -105,7 +105,7 @@ TlsOption: TypeAlias = Annotated[
     typer.Option(
         "--tls",
         help=say(
-            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.zh-CN.md）。",
+            "同时以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.zh-CN.md）。",
             "Also serve TLS 1.2 and 1.3, with a certificate of this machine (docs/connect.md).",
         ),
     ),
@@ -161,7 +161,7 @@ KeptDataOption: TypeAlias = Annotated[
 ]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command(
-    "run", help=RUN_HELP, short_help=say("让程序连接沙盒运行", "Run a program against a sandbox")
+    "run", help=RUN_HELP, short_help=say("运行程序并连接沙盒", "Run a program against a sandbox")
 )(run)
 
 

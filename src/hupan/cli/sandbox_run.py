@@ -24,7 +24,7 @@ _STOP_SECONDS = 30
 _MAX_SHOWN_LINES = 50
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 RUN_HELP = say(
-    "让程序连接沙盒运行：其内置的域名（聊天、图片）都指向沙盒，其他域名被拒绝。无需 root 或 "
+    "运行程序，并让其内置的域名（聊天、图片）都指向沙盒；访问其他域名会被拒绝。无需 root 或 "
     "hosts 文件。退出状态即该程序的退出状态。",
     "Run a program against a sandbox: its built-in host names (chat, pictures) lead to the "
     "sandbox, and every other name is refused. Needs neither root nor a hosts file. The exit "

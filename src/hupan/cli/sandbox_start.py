@@ -36,7 +36,7 @@ def local_url(url: str) -> str:
 
 
 def print_start(urls: list[str], settings: Settings) -> None:
-    """Print three lines to act on, and where the data is; flushed at once, also into a pipe."""
+    """Print three lines to act on, and where the data is; flushed at once, even into a pipe."""
     base = local_url(urls[0])
     how = say("手机号任意，验证码见页面", "with any phone number; the pages show the code")
     fields = [

@@ -40,7 +40,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def print_banner(
     mode: str, urls: list[str], settings: Settings, codes: str, warnings: Sequence[str] = ()
 ) -> None:
-    """Print what is served; flushed at once, also into a file or a pipe."""
+    """Print what is served; flushed at once, even into a file or a pipe."""
     fields = [
         *((say("监听地址", "listening"), url) for url in urls),
         (say("数据库", "data"), masked_database(settings)),

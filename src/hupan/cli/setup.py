@@ -1,4 +1,4 @@
-"""`hupan setup`: the first configuration, by questions or by options."""
+"""`hupan setup`: the first configuration, asked interactively or set by options."""
 
 import asyncio
 import os
@@ -82,7 +82,7 @@ def setup(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help=say("一项设置的值，可多次使用。", "Value of a setting; may be repeated."),
+            help=say("一项设置的值，可多次使用。", "Value of a setting; repeatable."),
         ),
     ] = None,
     test_sms: Annotated[
@@ -305,7 +305,7 @@ def _send_test(settings: Settings, channel: Channel, asked: str | None, *, is_as
         return False
     sent = asyncio.run(send_trial_message(settings, channel, address))
     if sent.is_sent:
-        typer.echo(say(f"OK 已提交发送：{sent.to}", f"OK handed over for {sent.to}"))
+        typer.echo(say(f"OK 已提交发送：{sent.to}", f"OK accepted for {sent.to}"))
     else:
         typer.echo(say(f"无法确认是否已发送到 {sent.to}", f"not confirmed for {sent.to}"), err=True)
     typer.echo(sent.reply, err=not sent.is_sent)

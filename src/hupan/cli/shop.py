@@ -69,7 +69,7 @@ def define(  # noqa: PLR0913 - one for each option
     description: Annotated[str | None, _option("说明。", "Description.")] = None,
     image: Annotated[
         list[str] | None,
-        _option("图片地址，可写多次。", "URL of an image; may be repeated.", metavar="URL"),
+        _option("图片地址，可多次使用。", "URL of an image; repeatable.", metavar="URL"),
     ] = None,
     on_sale: Annotated[
         bool | None, _option("上架或下架。", "Whether clients see it.", "--on-sale/--withdrawn")

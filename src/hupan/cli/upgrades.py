@@ -24,11 +24,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(
     help=say(
-        "升级数据库到本版本（hupan serve 启动时也会升级）。加上 --check 则只说明将做什么、需多久："
-        "在副本上试运行，不改动数据库，服务器可同时运行。",
+        "升级数据库到本版本（hupan serve 启动时也会升级）。加上 --check 则只说明"
+        "将做什么、需要多久：在副本上试运行，不改动数据库，服务器可同时运行。",
         "Upgrade the database to this version, as hupan serve does when it starts. With --check, "
         "only print what the upgrade does and how long it takes: it runs on a copy, the database "
-        "is not changed, and the server may run.",
+        "is not changed, and the server can be running.",
     ),
     short_help=say("升级数据库", "Upgrade the database"),
 )

@@ -105,5 +105,5 @@ class BackupSettings(CloudSmsSettings):
         0,
         _HOURS,
         "最新备份超过多少小时后 /readyz 返回 503，0 表示不影响 /readyz",
-        "Hours after which a newest backup that old makes /readyz fail (0 = never)",
+        "Maximum age in hours of the newest backup; beyond it /readyz fails (0 = never)",
     )

@@ -112,7 +112,7 @@ class ValueSource:
     """Where a value comes from.
 
     Attributes:
-        kind: of these four, a later one takes precedence.
+        kind: one of these four; a later one takes precedence.
         location: path of the file, name of the variable or option, "" for a default.
     """
 
@@ -464,7 +464,7 @@ def load_settings(
     """Load the settings of a server.
 
     Args:
-        options: by name of the setting; None is an option that was not given.
+        options: the options by the name of their setting; None if an option was not given.
         environ: the environment; only `HUPAN_*` is read.
         config_path: the file; without it that of `HUPAN_CONFIG`, else `hupan.toml` if present.
 

@@ -132,7 +132,7 @@ def integer(min_value: int, max_value: int) -> SettingType[int]:
 
 
 def single_line(min_length: int = 0, max_length: int = 255) -> SettingType[str]:
-    """One line of text whose length in characters is within bounds."""
+    """Return the type of a line of text whose length in characters is within bounds."""
 
     def read(raw: object) -> str:
         value = require_text(raw)
@@ -150,7 +150,7 @@ def single_line(min_length: int = 0, max_length: int = 255) -> SettingType[str]:
 
 
 def printable_line(min_length: int, max_length: int) -> SettingType[str]:
-    """One line of printable text, so that a message can contain it."""
+    """Return the type of a line of printable text, which a message can contain."""
     line = single_line(min_length, max_length)
 
     def read(raw: object) -> str:
@@ -169,7 +169,7 @@ def printable_line(min_length: int, max_length: int) -> SettingType[str]:
 
 
 def choice(*choices: Word) -> SettingType[Word]:
-    """One of some words."""
+    """Return the type of a choice between some words."""
 
     def read(raw: object) -> Word:
         for value in choices:
@@ -182,7 +182,7 @@ def choice(*choices: Word) -> SettingType[Word]:
 
 
 def matching(pattern: str, zh: str, en: str) -> SettingType[str]:
-    """Text that a pattern matches as a whole (security I7)."""
+    """Return the type of a text that a pattern matches as a whole (security I7)."""
     compiled = re.compile(pattern)
 
     def read(raw: object) -> str:
@@ -648,10 +648,6 @@ class Setting:
     parse: Callable[[object], object]
     help: LocalizedText
     secret: bool
-
-    @property
-    def environment_variable(self) -> str:
-        return f"HUPAN_{self.name.upper()}"
 
     @property
     def secret_file_name(self) -> str | None:

@@ -125,7 +125,7 @@ def _run_check(world: World, one: Check) -> Outcome:
         probe.that(
             "form", holds=False, expected="a response in the form of the rule", got=str(error)
         )
-    except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
+    except Exception as error:  # noqa: BLE001 - the other checks continue after any answer
         seen = f"{type(error).__name__}: {error}"
         probe.that("form", holds=False, expected="a response in the form of the rule", got=seen)
     seconds = time.monotonic() - start

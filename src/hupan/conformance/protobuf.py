@@ -1,4 +1,4 @@
-"""Protocol Buffers by hand, so that no expected value passes through generated code.
+"""Protocol Buffers written by hand, so that no expected value passes through generated code.
 
 Reading is strict: bytes that are not a well-formed message are an error, never a guess.
 """

@@ -47,7 +47,7 @@ def to_json(url: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def to_junit(url: str, outcomes: Sequence[Outcome], *, english: bool) -> bytes:
-    """Return a run as JUnit XML: only a failed must is a failure there."""
+    """Return a run as JUnit XML: only a failed must counts as a failure."""
     failed = [one for one in outcomes if one.status == "failed" and one.check.level == "must"]
     suite = ET.Element(
         "testsuite",

@@ -107,8 +107,8 @@ def refuse_public_name(host: str) -> None:
         if host == domain or host.endswith(f".{domain}"):
             raise BadTarget(
                 f"{host} 属于公共服务，本工具不会访问它：请填写自己的服务器的地址",
-                f"{host} belongs to the public service, which is never contacted: give the "
-                "address of a server of your own",
+                f"{host} belongs to the public service, which is never contacted: specify "
+                "the address of your own server",
             )
 
 
@@ -156,7 +156,7 @@ class Wire:
     def send_raw(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
-        """Send a request to an unchanged path, outside the prefix too."""
+        """Send a request to an unchanged path, which may be outside the prefix."""
         seconds = self.seconds_left()
         connection, ends_at = self._connect(seconds), time.monotonic() + seconds
         cut: threading.Timer | None = None

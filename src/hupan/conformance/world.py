@@ -1,4 +1,4 @@
-"""What checks need besides requests: parsed answers, accounts and codes."""
+"""Helpers for checks: parsed answers, accounts and codes."""
 
 import base64
 import json
@@ -149,7 +149,7 @@ class World:
         return self.call("GET", "user/info", token=token)
 
     def get_user(self, user_id: str, token: str = "any") -> Answer:  # noqa: S107 - any will do
-        """Look at an account."""
+        """Fetch the profile of an account."""
         return self.post("user/get-user", pb.text(2, user_id), token)
 
     @cached_property
@@ -227,7 +227,7 @@ class World:
         if not self.has_sandbox:
             raise CannotCheck(
                 "需要更多自己的手机号：请用 --phone 指定",
-                "more numbers of your own are needed: give them with --phone",
+                "more numbers of your own are needed: specify them with --phone",
             )
         return f"139{secrets.randbelow(10**8):08d}"
 
@@ -242,7 +242,7 @@ class World:
         if not self.has_sandbox:
             raise CannotCheck(
                 "需要更多自己的邮箱：请用 --email 指定",
-                "more addresses of your own are needed: give them with --email",
+                "more addresses of your own are needed: specify them with --email",
             )
         return f"check{secrets.randbelow(10**9)}@example.com"
 
@@ -275,7 +275,7 @@ class World:
         return self.code_of(self.request_email(email, **more), "email", email)
 
     def code_of(self, answer: Answer, channel: str, to: str) -> str:
-        """Return the code that follows from the response to a request for one.
+        """Return the code that was sent after a request for one.
 
         Raises:
             CannotCheck: none is sent.

@@ -141,7 +141,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def can_write(path: Path) -> bool:
-    """Return whether this process may replace a file, or make it."""
+    """Return whether this process may replace or create a file."""
     if os.access(path, os.W_OK, effective_ids=True):
         return True
     if path.exists():

@@ -54,16 +54,6 @@ def remove_lines(data: bytes, *, ended: bool = True) -> bytes:
     return b"".join(kept)
 
 
-def changed_lines(data: bytes, address: str, names: Sequence[str]) -> list[int]:
-    """Return the numbers of marked lines that another author has changed."""
-    own = set(_own_lines(address, names))
-    return [
-        number
-        for number, line in enumerate(_split(data), 1)
-        if _is_marked(line) and line.strip() not in own
-    ]
-
-
 def _own_lines(address: str, names: Sequence[str]) -> list[bytes]:
     return [f"{address} {name} {MARK}".encode() for name in names]
 

@@ -99,7 +99,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a file becomes; `after` is None for what a command of the system makes."""
+    """A file before and after; `after` is None for files that a system command makes."""
 
     part: Part
     path: Path

@@ -108,7 +108,7 @@ class RecordFolder:
         """Return whether there is something to undo.
 
         Raises:
-            ConnectRefused: it is another user's.
+            ConnectRefused: it belongs to another user.
         """
         self.check_owner()
         return self.path.is_dir()
@@ -126,15 +126,15 @@ class RecordFolder:
         if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
             raise ConnectRefused(
                 f"{self.path} 属于另一位用户：请以安装时的用户运行（若当时用了 sudo，请再用 sudo）",
-                f"{self.path} belongs to another user: run this as the one who installed, with "
-                "sudo if that was used",
+                f"{self.path} belongs to another user: run this as the user that installed it, "
+                "with sudo if it was used then",
             )
 
     def load(self) -> Record | None:
         """Return what was changed; None if nothing is installed.
 
         Raises:
-            ConnectRefused: the file is of another user or damaged.
+            ConnectRefused: the file belongs to another user, or is damaged.
         """
         self.check_owner()
         content = read_file(self._record)

@@ -1,6 +1,6 @@
 """Trust stores of this machine: Debian's, the NSS databases of browsers, and those of Java.
 
-NSS and Java are changed by their own tools, but in a copy: what a store becomes is known before
+NSS and Java are changed by their own tools, but in a copy: the result is known before
 it is touched, and it is replaced whole.
 """
 
@@ -71,7 +71,7 @@ class SystemStore:
         return self.made / "java/cacerts"
 
     def run_update(self) -> None:
-        """Make what follows from the certificates.
+        """Rebuild what the system derives from the certificates.
 
         Raises:
             ToolFailed: the command refused.
@@ -147,14 +147,14 @@ def change_nss(
     owner: tuple[int, int],
     certificate: bytes | None,
 ) -> Files:
-    """Return what the files of a database become.
+    """Return the files of a database after the change.
 
     Args:
         certutil: the tool.
         folder: where they are.
         before: the files; without any, a new database without a password is made.
-        owner: whose a new one is.
-        certificate: what it trusts for servers from then on; None removes ours.
+        owner: the owner of a new database.
+        certificate: the certificate to trust for servers; None removes ours.
 
     Raises:
         ToolFailed: it has a password, or is of an older kind.
@@ -194,7 +194,7 @@ def _is_trusted(certutil: str, database: tuple[str, ...], certificate: bytes) ->
 def change_java(
     keytool: str, before: FileContent, certificate: bytes | None, alias: str = JAVA_ALIAS
 ) -> FileContent:
-    """Return what a trust store becomes; without a certificate, ours is removed.
+    """Return a trust store after the change; without a certificate, ours is removed.
 
     Raises:
         ToolFailed: it has another password than every such store, or it could not be read without.

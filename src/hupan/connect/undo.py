@@ -71,7 +71,7 @@ def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
         None if there is nothing to undo.
 
     Raises:
-        ConnectRefused: the record cannot be read, or is another user's.
+        ConnectRefused: the record cannot be read, or belongs to another user.
     """
     folder = RecordFolder(places.authority.folder)
     if not folder.exists():

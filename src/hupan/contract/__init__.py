@@ -1,4 +1,4 @@
-"""What goes over the wire: the table of endpoints and their messages.
+"""The wire protocol: the table of endpoints and their messages.
 
 A file is an area: its messages, then the lines of its endpoints. `ENDPOINTS` is the whole table.
 """

@@ -66,7 +66,7 @@ class NotificationEdit(Struct, rename="camel"):
     Attributes:
         registration_id: the id of the app on the device at a push service.
         is_open: 1 for notifications, 0 for none.
-        type: of unknown meaning; stored as received.
+        type: a value of unknown meaning; stored as received.
     """
 
     device_id: DeviceIdText

@@ -61,7 +61,7 @@ class RequiredSession:
 
 
 class RequiredVip:
-    """The token of a live session is needed, and VIP in force (wire.md 4, `T, VIP`)."""
+    """The token of a live session with active VIP is needed (wire.md 4, `T, VIP`)."""
 
 
 class AllowLoggedOut:
@@ -123,6 +123,8 @@ class Endpoint(Generic[Access, Request, Response]):
         notes: known deviations and decisions.
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
+        reveals: fields, by their name on the wire, whose answer shows something of others, such as
+            whether an account has an id; `limit` counts every request.
         harmless: fields, by their name on the wire, whose answer shows nothing that the caller may
             not know; the names that a guard knows as such need no mention.
         limit: what is counted in addition to failed attempts at secrets.
@@ -142,6 +144,7 @@ class Endpoint(Generic[Access, Request, Response]):
     notes: tuple[Note, ...] = field(default=(), kw_only=True)
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
+    reveals: tuple[str, ...] = field(default=(), kw_only=True)
     harmless: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
     json_data: type[Struct] | None = field(default=None, kw_only=True)
@@ -161,6 +164,7 @@ class _Details(TypedDict, total=False):
     notes: tuple[Note, ...]
     event: AuditEvent
     secrets: tuple[str, ...]
+    reveals: tuple[str, ...]
     harmless: tuple[str, ...]
     limit: RequestLimit
     json_data: type[Struct]

@@ -22,7 +22,7 @@ class InviteProgress(Struct, rename="camel"):
     With `invite_progress = "account"` these are the accounts that the caller invited.
 
     Attributes:
-        current_number_day: since midnight in the server's time zone.
+        current_number_day: the number since midnight in the server's time zone.
     """
 
     current_number_day: int
@@ -61,6 +61,7 @@ change_invitation_code = app.post(
     InvitationCode,
     NoData,
     limit="invitation_codes",
+    reveals=("code",),
     sample=InvitationCode(code="ABC12345"),
     source="C",
     notes=(

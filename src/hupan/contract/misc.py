@@ -10,7 +10,7 @@ class Distribution(Struct, rename="camel"):
 
     Attributes:
         share_url: where links to the server begin.
-        websocket_url: of the socket.
+        websocket_url: the URL of the socket.
     """
 
     audio_url: str

@@ -50,7 +50,7 @@ class PersonalDataEdit(Struct, rename="camel"):
 
 
 class PersonalData(Struct, rename="camel"):
-    """All personal data: always eleven keys, never null, also for a new account (wire.md 4).
+    """All personal data: always eleven keys, never null, even for a new account (wire.md 4).
 
     Attributes:
         id: the account's id as a number.
@@ -176,6 +176,7 @@ get_user = app.post(
     GetUser,
     User,
     limit="profile_views",
+    reveals=("id",),
     sample=GetUser(id="1"),
     source="R",
     notes=(
@@ -292,6 +293,7 @@ save_remark = app.post(
     RemarkEdit,
     NoData,
     limit="profile_views",
+    reveals=("friendId",),
     sample=RemarkEdit(friend_id="1", name="n", phone="", others=""),
     source="C",
     notes=(
@@ -311,6 +313,7 @@ web_get_homepage = web.get(
     HomepageRequest,
     Homepage,
     limit="profile_views",
+    reveals=("userId",),
     sample=HomepageRequest(user_id="1"),
     source="C",
     notes=(

@@ -62,6 +62,7 @@ home_search = app.post(
     HomeSearchRequest,
     HomeSearchResult,
     limit="profile_views",
+    reveals=("word",),
     sample=HomeSearchRequest(word="n"),
     source="C",
     notes=(

@@ -110,7 +110,7 @@ class VipProduct(Struct, rename="camel"):
     """VIP for sale outside the coin shop.
 
     Attributes:
-        price: in the operator's currency.
+        price: the price in the operator's currency.
         price_original: the price before a reduction.
         day: how many days of VIP it is.
         product_id: the operator's own.

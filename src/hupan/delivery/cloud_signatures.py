@@ -31,10 +31,10 @@ def sign_acs3(
 
     Args:
         key: signs the request.
-        method: in upper case.
+        method: the method in upper case.
         query: from `encode_query`.
         headers: `host` and all `x-acs-*`; names in lower case, sorted here.
-        body: whose hash is in `x-acs-content-sha256`.
+        body: the body; `x-acs-content-sha256` contains its hash.
     """
     names = ";".join(sorted(headers))
     canonical_headers = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))

@@ -51,7 +51,7 @@ class CloudOptions:
     """How to send through a provider.
 
     Attributes:
-        provider: whose API is called.
+        provider: the provider whose API is called.
         access_key: id of the access key.
         secret_key: its secret.
         sign_name: the approved signature of the SMS.
@@ -60,7 +60,7 @@ class CloudOptions:
         template_params: variables of the templates with a code, in order: `code`, `minutes`, or
             `name=code` if the template calls it otherwise. Notices have none.
         app_id: the application at Tencent Cloud.
-        region: of Tencent Cloud.
+        region: the region at Tencent Cloud.
         url: https, or http for a loopback host; empty for the provider's own.
         timeout_seconds: for one message, from connecting to the response.
         ca_file: PEM file of the only trusted authorities; empty for the system's.

@@ -236,7 +236,7 @@ def _require_safe_pattern(pattern: str) -> None:
             f"简单的正则表达式：至多 {_MAX_REPEATS} 处重复与 {_MAX_CHOICES} 处 ? 或 |，"
             "不重复括号，不用 (?…) 与反向引用",
             f"a plain regular expression: at most {_MAX_REPEATS} repeats and {_MAX_CHOICES} of "
-            "? and |, no repeat of a group, no (?…) and no reference back",
+            "? and |, no repeated group, no (?…) and no backreference",
         )
         before = part
 

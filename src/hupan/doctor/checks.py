@@ -90,7 +90,7 @@ def _examine(wire: Wire, examine: Examine) -> tuple[Status, str]:
         return "ok", printable(examine(wire))[:_MAX_SHOWN]
     except (NotApplicable, OutOfTime) as reason:
         return "skipped", str(reason)
-    except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
+    except Exception as error:  # noqa: BLE001 - the other checks continue after any answer
         return "failed", printable(str(error) or type(error).__name__)[:_MAX_SHOWN]
 
 

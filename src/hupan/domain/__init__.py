@@ -1,1 +1,1 @@
-"""What is allowed: rules and decisions; no HTTP, no SQL."""
+"""The rules and decisions; no HTTP, no SQL."""

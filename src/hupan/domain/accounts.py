@@ -350,7 +350,7 @@ class AccountDirectory:
         return found.account
 
     async def get_any(self, identifier: str) -> ListedAccount:
-        """Like `get`, but also return cancelled accounts.
+        """Return the account as `get` does, even if it is cancelled.
 
         Raises:
             UnknownUser: there is none, or `identifier` is not one of these.
@@ -364,7 +364,7 @@ class AccountDirectory:
         return found
 
     async def get_details(self, identifier: str) -> AccountDetails:
-        """Like `get_any`, with medals and inviter.
+        """Return the account as `get_any` does, with its medals and inviter.
 
         Raises:
             UnknownUser: there is none, or `identifier` is not one of these.

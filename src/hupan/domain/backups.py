@@ -44,7 +44,7 @@ class BackupSchedule:
         clock: determines when a backup is due.
         make_backup: makes one, and deletes old ones.
         every_seconds: the interval; 0 for none.
-        max_age_seconds: of the newest backup; 0 for any.
+        max_age_seconds: the maximum age of the newest backup; 0 means any.
         hold_seconds: between two signs that a backup is still being made.
         count: counts failures.
     """

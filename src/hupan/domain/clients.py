@@ -40,7 +40,7 @@ class Clients:
         return client, secret
 
     async def find(self, name: str) -> Client | None:
-        """Return the client with a name; no other text is looked up."""
+        """Return the client with a name; an invalid name is not looked up."""
         return await find_client(self._database, name) if _NAME.fullmatch(name) else None
 
     async def list_all(self) -> list[Client]:

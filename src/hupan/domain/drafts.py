@@ -43,7 +43,7 @@ _ACCOUNT_BYTES = 8
 
 
 class _Draft:
-    """A draft that is held, and the processes that have it."""
+    """A draft in memory, and the processes that have it."""
 
     __slots__ = ("account", "content", "expires_at", "number", "sent_to")
 

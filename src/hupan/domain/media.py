@@ -75,7 +75,7 @@ class UploadPolicy(Struct, frozen=True, rename="camel"):
 
     Attributes:
         scope: `bucket` or `bucket:key`.
-        deadline: in unix seconds.
+        deadline: the end of its validity, in unix seconds.
         end_user: the session that it was issued to, encrypted.
     """
 
@@ -114,7 +114,7 @@ class UploadTokens:
         return f"{ACCESS_KEY}:{self._sign(encoded)}:{encoded}"
 
     def verify(self, token: str) -> UploadHolder:
-        """Return whose token it is; the session may have ended since.
+        """Return the session that a token was issued to; it may have ended since.
 
         Raises:
             InvalidUploadToken: it is forged, malformed or expired.
@@ -181,7 +181,7 @@ class PictureAddresses:
     depends on the client.
 
     Args:
-        public_url: of this server, "" if unknown.
+        public_url: the URL of this server, "" if unknown.
         client_base: returns the same for the client of the current request, "" if unknown.
     """
 
@@ -253,7 +253,7 @@ class AvatarPictures:
     """Turns addresses of uploads in edit-avatar into public addresses of their files.
 
     Attributes:
-        addresses: of pictures.
+        addresses: the addresses of pictures.
     """
 
     def __init__(self, addresses: PictureAddresses, clock: Clock, max_pictures: int) -> None:
@@ -353,7 +353,7 @@ class Media:
 
     Attributes:
         tokens: issues and verifies upload tokens.
-        addresses: of pictures.
+        addresses: the addresses of pictures.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class PictureSweep:
     Args:
         database: the store.
         clock: determines the age of files.
-        folders: of pictures.
+        folders: the folders of pictures.
         owner: names this store in the folder.
 
     Attributes:

@@ -7,7 +7,7 @@ of other notices.
 
 Notices of one kind to one contact are limited, so an attacker that causes them cannot flood it. But
 each change of how an account can be entered must be reported at least once: the first notice of
-such a kind to a contact in a day has priority over all others, also in the budget.
+such a kind to a contact in a day has priority over all others, even in the budget.
 
 A slow sender delays no request (security R07), and notices delay no code (security X4): codes are
 leased first, and notices leave part of a sender's capacity to codes. A message is sent under a
@@ -279,7 +279,8 @@ BUDGET_RETRY_SECONDS = 600
 SURPLUS_CHECK_SECONDS = 1.0
 LEASE_SECONDS = 600
 """Longer than any send takes and any code is valid, so no other server sends the message."""
-FIRST_RETRY_SECONDS = 2
+FIRST_RETRY_SECONDS = 4
+"""Before the first retry; each further one waits twice as long."""
 MAX_SLEEP_SECONDS = 5.0
 LISTING_SECONDS = MAX_SLEEP_SECONDS
 """How often each process lists the outbox of a distributed database, for what others left."""
@@ -614,7 +615,7 @@ class OutboxWorker:
         except NotSent as failure:
             outcome = "again" if failure.is_retryable else "failed"
             _log.warning("%s %s was not sent: %s", row.channel, row.id, failure)
-            wait_seconds: int = FIRST_RETRY_SECONDS * 2**row.attempts
+            wait_seconds: int = FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1)
             return now + wait_seconds if failure.is_retryable else None
         except OutcomeUnknown as failure:
             outcome = "unknown"

@@ -40,7 +40,7 @@ class PendingEvent(Struct, frozen=True, order=True):
     """What happens at a time.
 
     Attributes:
-        at: in unix seconds.
+        at: the time in unix seconds.
         subject: the address or the account.
     """
 

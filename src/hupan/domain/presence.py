@@ -63,7 +63,7 @@ class Link(Protocol):
         ...
 
     def give_way(self) -> None:
-        """Close it because the account has too many."""
+        """Close it because the account has too many sockets."""
         ...
 
     def pass_on(self, message: bytes) -> None:
@@ -175,7 +175,7 @@ class Presence:
 
         Args:
             link: the socket.
-            token: of the session.
+            token: the token of the session.
             replaced: the former connection of the link.
             on_caller: called with the session's account.
 
@@ -251,13 +251,13 @@ class Presence:
         return since
 
     async def recheck_all(self) -> None:
-        """Look every session up again, as ends may have been missed."""
+        """Look up every session again, as ends may have been missed."""
         for connection in tuple(self._by_number.values()):
             await self._recheck(connection)
             await asyncio.sleep(0)
 
     async def run_round(self) -> None:
-        """Write what changed, close what is too much, and look up what is due.
+        """Write changes, close surplus sockets, and look up the sessions that are due.
 
         Raises:
             StoreUnavailable: the store fails; what was not written is written later.

@@ -212,8 +212,8 @@ class Profile(Struct, frozen=True):
 
     Attributes:
         days_in_a_row: the current streak of days online.
-        last_active_at: in unix seconds.
-        country: of the last sign-in.
+        last_active_at: the time of the last activity, in unix seconds.
+        country: the country of the last sign-in.
         remark: the viewer's remark; None for a viewer without a session.
     """
 

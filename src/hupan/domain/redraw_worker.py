@@ -56,7 +56,7 @@ class DrawnPicture:
     """What was drawn.
 
     Attributes:
-        extension: of its format: `png`, `jpg` or `webp`.
+        extension: the extension of its format: `png`, `jpg` or `webp`.
     """
 
     extension: str
@@ -117,7 +117,7 @@ def _output_of(image: "Image.Image") -> tuple[str, dict[str, Any]]:
         return "png", {"format": "PNG", "compress_level": 1}
     if image.format == "WEBP":
         return "webp", {"format": "WEBP", "quality": _WEBP_QUALITY, "method": 0}
-    return "jpg", {"format": "JPEG", "quality": _JPEG_QUALITY}  # also of several, as phones make
+    return "jpg", {"format": "JPEG", "quality": _JPEG_QUALITY}  # several frames too, as phones make
 
 
 def _turn_upright(image: "Image.Image") -> "Image.Image":

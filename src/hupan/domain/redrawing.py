@@ -76,7 +76,7 @@ class RedrawProcess:
         return result
 
     def close(self) -> None:
-        """End the process, and its child that may still draw: they share the open files."""
+        """End the process and a child that is still drawing: they share the open files."""
         self._socket.close()
         with self._ending:  # by the thread whose upload fails, and by `close`
             if self._process.returncode is None:

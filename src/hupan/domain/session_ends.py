@@ -37,7 +37,7 @@ class SessionEndSubscription:
     """A subscriber to ended sessions, until `cancel`.
 
     Args:
-        on_end: is called with each end at least once, also those of the last minutes before.
+        on_end: is called with each end at least once, including those of the last minutes before.
         on_gap: is called if ends may have been missed, as the store was away for too long.
     """
 

@@ -36,7 +36,7 @@ class SessionEvents:
 
     Args:
         feed: delivers the ends of all processes.
-        last_id: of the last event that the reader has, 0 for none.
+        last_id: the id of the last event that the reader has, 0 for none.
         now: unix seconds, to know whether the reader was away for too long.
     """
 

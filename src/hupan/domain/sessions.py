@@ -81,7 +81,7 @@ class SessionPolicy:
     Attributes:
         idle_seconds: maximum time without use; only the first request of a day counts as use.
         absolute_seconds: maximum time since sign-in.
-        max_sessions: per account; one more ends the oldest.
+        max_sessions: the maximum per account; one more ends the oldest.
     """
 
     idle_seconds: int = 30 * DAY_SECONDS
@@ -152,7 +152,7 @@ class Device(Struct, frozen=True):
     """The client's device; id and platform come from the client, untrusted (security T8).
 
     Attributes:
-        country: of the client's address, "" if unknown.
+        country: the country of the client's address, "" if unknown.
     """
 
     id: str
@@ -249,7 +249,7 @@ class Sessions:
         return caller
 
     async def get_viewer(self, token: str) -> Viewer:
-        """Like `get`, but read only what profile views need.
+        """Return the caller as `get` does, but read only what profile views need.
 
         Raises:
             NotSignedIn, Banned: as above.
@@ -257,7 +257,7 @@ class Sessions:
         return await self.check(*self.session_key(token))
 
     async def check(self, account: AccountId, token_hash: bytes) -> Viewer:
-        """Like `get_viewer`, for the key of a session; counts as its use.
+        """Check a session by its key, as `get_viewer` does; this counts as its use.
 
         Raises:
             NotSignedIn, Banned: as above.

@@ -104,7 +104,7 @@ class CoinShop:
         return ProductPage(products[start : start + size], len(products))
 
     async def list_all(self) -> list[Product]:
-        """Return all products, also those that were withdrawn."""
+        """Return all products, including withdrawn ones."""
         return await list_products(self._database)
 
     async def get(self, product: int) -> Product:

@@ -60,13 +60,13 @@ Tables: TypeAlias = dict[str, list[Row]]
 
 
 class SandboxState(Struct, frozen=True, rename="camel"):
-    """What a sandbox knows besides its store.
+    """The state of a sandbox outside its store.
 
     Attributes:
-        saved_at: by the clock of the machine.
-        now: by the clock of the sandbox.
+        saved_at: when it was saved, by the clock of the machine.
+        now: the time of the sandbox.
         seeded: the numbers that seeding continues from.
-        seed: of the random sources.
+        seed: the seed of the random sources.
         positions: the position of each random source.
     """
 
@@ -86,7 +86,7 @@ class SnapshotHeader(Struct, frozen=True, rename="camel"):
         schema: identifies the version of the tables.
         key: identifies the key of the sandbox, without which no session of a snapshot is valid.
         accounts: their number.
-        counters: of the store.
+        counters: the counters of the store.
     """
 
     format: str
@@ -105,9 +105,9 @@ class Snapshot:
 
     Attributes:
         tables: the rows of each table.
-        messages: that were captured, as JSON objects.
-        credentials: of accounts that the sandbox created, as JSON objects.
-        pictures: by file name.
+        messages: the captured messages, as JSON objects.
+        credentials: the credentials of accounts that the sandbox created, as JSON objects.
+        pictures: the pictures by file name.
     """
 
     header: SnapshotHeader
@@ -197,7 +197,7 @@ def decode_snapshot(file: bytes, key: str) -> Snapshot:
     """Return the snapshot in a file, after checking every line.
 
     Args:
-        file: of any origin.
+        file: the file, which may come from anywhere.
         key: that of this sandbox, as in the header of its snapshots.
 
     Raises:

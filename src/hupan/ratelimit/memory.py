@@ -312,7 +312,7 @@ class AttackDetector:
         self._used_codes += 1
 
     async def check_hour(self) -> None:
-        """Evaluate a past hour, also when no request comes in the next one."""
+        """Evaluate a past hour, even when no request comes in the next one."""
         self._check_hour()
 
     def _check_hour(self) -> None:

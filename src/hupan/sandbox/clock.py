@@ -99,9 +99,9 @@ class SandboxClock:
             BadRequest: it would go back, or too far.
         """
         if advance is not None and to is not None:
-            raise BadRequest("advance 与 set 不能同时使用", "give advance or set, not both")
+            raise BadRequest("advance 与 set 不能同时使用", "specify advance or set, not both")
         if advance is None and to is None and freeze is None:
-            raise BadRequest("请指定 advance、set 或 freeze", "give advance, set or freeze")
+            raise BadRequest("请指定 advance、set 或 freeze", "specify advance, set or freeze")
         async with self._lock:
             now = self.clock.now()
             target = now + advance if advance is not None else now if to is None else to

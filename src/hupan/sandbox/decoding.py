@@ -155,7 +155,7 @@ class Explainer:
     """Explains entries.
 
     Args:
-        journal: knows whose token is whose.
+        journal: knows the account of each token.
         web_host_prefix: how host names of the web surface begin.
     """
 

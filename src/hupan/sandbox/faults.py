@@ -42,16 +42,16 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
         path: the request path; a final `*` matches any suffix. Any path if absent.
         account: id of the account whose token the request has; any request if absent.
         nth: only the nth request that matches path and account.
-        probability: of each request that matches.
+        probability: the chance that it fires for a matching request.
         code: the response is this error in the endpoint's form, and nothing is handled.
         http_status: the HTTP status, with the error of `code` or a line of plain text.
         delay_ms: milliseconds before the request is handled.
         reset: the connection is reset `before` the request is handled, or `after` its change is
             kept.
-        truncate: bytes of the body that are sent before the connection ends; Content-Length is that
-            of the whole.
+        truncate: how many bytes of the body are sent before the connection ends; Content-Length is
+            that of the whole.
         garble: the body's bytes are changed, its length is not.
-        trickle: bytes of the body that are sent in a second.
+        trickle: how many bytes of the body are sent per second.
         hits: how often the rule has fired; ignored in a request.
     """
 
@@ -118,7 +118,7 @@ def _check_rule(rule: FaultRule) -> None:
     if not effects:
         listed = ", ".join(_EFFECTS)
         raise BadRequest(
-            f"没有指定故障，请指定其一：{listed}", f"it has no fault; give one of {listed}"
+            f"没有指定故障，请指定其一：{listed}", f"it has no fault; specify one of {listed}"
         )
     on_response = [key for key in effects if key in _OF_RESPONSES]
     if rule.reset is not None and on_response:
@@ -207,11 +207,11 @@ class ActiveRule:
 
 @dataclass(slots=True)
 class Faults:
-    """The rules in force.
+    """The current rules.
 
     Attributes:
         make_random_source: returns a source that repeats from the seed of the sandbox.
-        generation: grows with each change; what waits under former rules continues.
+        generation: grows with each change; requests delayed by former rules continue.
     """
 
     make_random_source: Callable[[str], RandomSource]
@@ -219,7 +219,7 @@ class Faults:
     _active: list[ActiveRule] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return how many rules are in force."""
+        """Return the number of current rules."""
         return len(self._active)
 
     @property

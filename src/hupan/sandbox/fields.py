@@ -46,7 +46,7 @@ class Field:
         value: None for one that has fields.
         number: the protobuf field number, 0 for none.
         note: what is wrong with it.
-        fields: of an object or a message; of a list, its items.
+        fields: the fields of an object or a message; the items of a list.
         is_item: whether it is one of several that protobuf has under the same number.
     """
 
@@ -381,7 +381,7 @@ def decode_protobuf(
     Args:
         body: the bytes.
         message: what the endpoint takes; None if that is not known.
-        any_types: by name, those that an `Any` may hold.
+        any_types: the types that an `Any` may hold, by name.
     """
     fields: list[Field] = []
     reader = _ProtobufReader(any_types)

@@ -425,7 +425,7 @@ class Journal:
         """Return matching entries, newest first.
 
         Args:
-            entry_filter: which ones.
+            entry_filter: the entries to return.
             limit: the maximum number.
             below_id: only those with a smaller id; 0 for all.
         """

@@ -304,7 +304,7 @@ class SeedBody(Struct):
     """The body of POST `/sandbox/seed`.
 
     Attributes:
-        number: of accounts, or of groups in the pack `discovery`; the pack's own if absent.
+        number: how many accounts, or groups of `discovery`; the default of the pack if absent.
     """
 
     pack: str

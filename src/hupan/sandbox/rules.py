@@ -167,7 +167,7 @@ def _check_rule(rule: Rule, is_served: IsServed) -> None:
     if len(answers) > 1:
         raise BadRequest(
             f"{answers[0]} 与 {answers[1]} 只能指定其一",
-            f"give either {answers[0]} or {answers[1]}, not both",
+            f"specify either {answers[0]} or {answers[1]}, not both",
         )
     if rule.bytes_base64 is not None:
         _decode_base64(rule.bytes_base64)
@@ -287,7 +287,7 @@ def _activate(rule: Rule) -> ActiveRule:
 
 @dataclass(slots=True)
 class Rules:
-    """The rules in force; of those that match the first one answers.
+    """The current rules; the first one that matches answers.
 
     Attributes:
         generation: grows with each change, for pages that show what is new.

@@ -189,7 +189,7 @@ class Seeder:
 
     @property
     def lock(self) -> asyncio.Lock:
-        """Held while something is seeded."""
+        """The lock that is held while something is seeded."""
         return self._seed_lock
 
     def export(self) -> dict[str, int]:

@@ -58,7 +58,7 @@ class SnapshotInfo(Struct, frozen=True, rename="camel"):
     Attributes:
         saved_at: when it was saved, by the machine's clock.
         now: the time that the sandbox returns to.
-        size: bytes of its file.
+        size: the size of its file in bytes.
     """
 
     name: str

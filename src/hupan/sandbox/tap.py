@@ -339,7 +339,7 @@ class Exchange:
     def pack(self) -> PackedRequest:
         """Return what is kept of the request."""
         scope, headers = self._scope, self.headers
-        if not self._body_size:  # no one has read it
+        if not self._body_size:  # nothing has read it
             self._keep_body(bytes(getattr(self._send, "body", b"")))
         query: bytes = scope["query_string"]
         target: bytes = scope["raw_path"]

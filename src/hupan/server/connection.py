@@ -40,8 +40,8 @@ class ServerLimits:
     """Limits of one connection, and of the shutdown of the process.
 
     Attributes:
-        max_header_bytes: of request line and headers.
-        max_headers: of one request.
+        max_header_bytes: the maximum size of request line and headers.
+        max_headers: the maximum number of headers in a request.
         max_url_bytes: the maximum length of the request target.
         header_timeout_seconds: from the opening of the connection, or from the first byte of a
             later request, to the end of the headers.
@@ -529,7 +529,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reject(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """Like uvicorn, but disallow again what only trailers may contain."""
+        """Begin a request as uvicorn does, and disallow again what only trailers may contain."""
         if self._is_chunked:
             self._is_chunked = False
             self.parser.set_dangerous_leniencies(
@@ -564,7 +564,7 @@ class HttpConnection(HttpToolsProtocol):
         self._chunk_count += 1
 
     def on_body(self, body: bytes) -> None:
-        """Like uvicorn, but count the bytes."""
+        """Take a part of the body as uvicorn does, and count its bytes."""
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -629,7 +629,7 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def _accept_head(self, http_version: str) -> None:
-        """Like uvicorn, except for how and when the app is started."""
+        """Accept the head as uvicorn does, except for how and when the app is started."""
         scope = self.scope
         method = self.parser.get_method()
         scope["method"] = _COMMON_METHODS.get(method) or method.decode("ascii")

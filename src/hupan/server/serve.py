@@ -259,7 +259,7 @@ def handle_stop_signals(
 
 @contextmanager
 def block_sighup() -> Iterator[None]:
-    """Block SIGHUP during the block, also for processes that are started in it."""
+    """Block SIGHUP during the block, including for processes that are started in it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
@@ -426,7 +426,7 @@ async def _start_unless_stopped(lifespan: Lifespan, stop: asyncio.Event) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Accepting:
-    """The listening sockets of one app, and what watches over its connections."""
+    """The listening sockets of one app, and the reaper of its connections."""
 
     listeners: list[asyncio.Server]
     reaper: ConnectionReaper

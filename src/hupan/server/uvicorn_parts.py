@@ -1,7 +1,7 @@
 """Parts of uvicorn, imported without its command line (decision 0004).
 
 `uvicorn/__init__.py` imports its command line (click) and its supervisors: about 40 ms of every
-start, for nothing that is used here (docs/decisions/0004-uvicorn.md).
+start, and nothing of that is used here (docs/decisions/0004-uvicorn.md).
 """
 
 import importlib.util

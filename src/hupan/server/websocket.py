@@ -32,10 +32,10 @@ class WebSocketLimits:
     """Limits of one socket.
 
     Attributes:
-        max_message_bytes: of one message, also of all its fragments together.
+        max_message_bytes: the maximum size of a message, all its fragments together.
         ready_seconds: from the opening until the handler calls `confirm`.
-        silent_seconds: without anything from the peer.
-        blocked_seconds: while the peer reads nothing of what waits for it.
+        silent_seconds: how long the peer may send nothing.
+        blocked_seconds: how long the peer may leave pending data unread.
         close_seconds: from a closing frame to the end of the connection.
     """
 
@@ -121,7 +121,7 @@ class WebSockets:
     Args:
         app: takes the sockets.
         loop: the event loop.
-        limits: of each socket.
+        limits: the limits of each socket.
         capacity: how many fit.
     """
 

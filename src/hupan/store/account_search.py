@@ -81,7 +81,7 @@ async def search_accounts(
         folded: the text, folded and not empty.
         by_default: whether accounts that made no choice are found.
         now: no account that is banned then is found.
-        max_rows: of the result.
+        max_rows: the maximum size of the result.
     """
     rows: list[Row] = []
     for choice in (CHOSE_TO_BE_FOUND, MADE_NO_CHOICE)[: 1 + by_default]:

@@ -42,7 +42,7 @@ SET_PASSWORD_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"  # no
 
 
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
-    """Return the account with an id; None also for a cancelled one."""
+    """Return the account with an id; None for an unknown or cancelled one."""
     row = await reader.fetch_one(FIND_ACCOUNT, account)
     return None if row is None else Account(*row)
 
@@ -162,7 +162,7 @@ class ListedAccount(Struct, frozen=True):
 
 
 async def find_listed_account(reader: Reader, account: AccountId) -> ListedAccount | None:
-    """Return the account with an id, also a cancelled one."""
+    """Return the account with an id, even a cancelled one."""
     row = await reader.fetch_one(FIND_LISTED_ACCOUNT, account)
     return None if row is None else _to_listed_account(row)
 

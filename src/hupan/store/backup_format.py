@@ -60,10 +60,10 @@ class Manifest(Struct, frozen=True):
         format: the version of this format.
         hupan: the version of the program that made it.
         created_at: the moment that it shows, in unix seconds.
-        engine: of the store it was made of.
+        engine: the engine of the store that was backed up.
         migrations: numbers of the schema files that were applied to it.
         tables: the layout of each table, in the order of the rows.
-        key_fingerprint: of the secret key.
+        key_fingerprint: the fingerprint of the secret key.
     """
 
     format: int
@@ -97,8 +97,8 @@ class Member(Struct, frozen=True):
     """A file in the archive.
 
     Attributes:
-        kind: of the content: "manifest", "key", "table", "picture" or "end".
-        name: of the table or the picture.
+        kind: the kind of its content: "manifest", "key", "table", "picture" or "end".
+        name: the name of the table or the picture.
     """
 
     kind: str

@@ -194,7 +194,7 @@ class BucketPlace:
             if file.tell() > MAX_OBJECT_BYTES:
                 raise LocalizedOSError(
                     "存储桶返回的内容大于备份的上限",
-                    "the bucket returned more than a backup in a bucket can have",
+                    "the bucket returned more data than a backup can have",
                 )
 
     def _compare(self, name: str, sha256: bytes) -> None:

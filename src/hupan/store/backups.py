@@ -295,8 +295,8 @@ class StagedStore:
     """A new SQLite file, filled from a backup; nothing uses it before it is whole.
 
     Args:
-        path: of the file, which must not exist.
-        manifest: of the backup.
+        path: the path of the file, which must not exist.
+        manifest: the manifest of the backup.
 
     Raises:
         BackupError: the backup does not fit this version, or the disk failed.

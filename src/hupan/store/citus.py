@@ -85,7 +85,7 @@ async def distribute_tables(database: Database, on_progress: OnDistributed) -> l
     earlier runs too.
 
     Args:
-        database: without a short timeout.
+        database: the database, opened without a short timeout.
         on_progress: called with the table that is being distributed.
 
     Raises:

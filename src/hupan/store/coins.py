@@ -137,7 +137,7 @@ class CoinInconsistency(Struct, frozen=True):
     """An inconsistency in an account's coin journal.
 
     Attributes:
-        number: of the entry that does not follow or does not add up; 0 when the balance is not
+        number: the entry that does not follow or does not add up; 0 when the balance is not
             what the newest entry left.
     """
 

@@ -23,7 +23,7 @@ LIST_CONTACT_CHANGES = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 ORDER BY number DESC
 """
-# It proves nothing while it stands, also after another contact has replaced it.
+# It proves nothing until it is undone, even after another contact has replaced it.
 HAS_UNVERIFIED_BINDING = """
 SELECT 1 FROM contact_changes
 WHERE account_id = ?1 AND channel = ?2 AND changed_at > ?3 AND is_proven = 0 AND undone_at = 0
@@ -43,7 +43,7 @@ DELETE FROM contact_changes WHERE (account_id, number) IN
 
 
 class ContactChange(Struct, frozen=True):
-    """A change of contact; an address is "" for none, `undone_at` is 0 while it stands.
+    """A change of contact; an address is "" for none, `undone_at` is 0 unless it was undone.
 
     Attributes:
         is_verified: 0 for a first binding in a session that proved nothing, else 1.

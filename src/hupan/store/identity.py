@@ -167,7 +167,7 @@ def check_store_exists(database: Path, key: Path) -> None:
         raise StoreRefused(
             f"此处有密钥却没有数据库，数据库可能已被移走；请放回原处：{database}。"
             "若要新建空数据库，请运行 hupan database create",
-            "there is a key here but no store; perhaps it was moved. Move it back to {database}, "
+            f"there is a key here but no store; perhaps it was moved. Move it back to {database}, "
             "or run hupan database create for an empty one",
         )
 

@@ -115,7 +115,7 @@ def check_not_open_by_other_path(database: Path) -> None:
         raise StoreRefused(
             f"另一个湖畔进程正以其他名称（硬链接）使用该数据库，请使用同一路径：{database}",
             "another Hupan uses this store under another name, such as a hard link: use the same "
-            "name: {database}",
+            f"name: {database}",
         )
 
 

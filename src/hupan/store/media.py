@@ -48,10 +48,10 @@ SELECT account_id, name FROM picture_removals WHERE due_at <= ?1 ORDER BY due_at
 
 
 class Picture(Struct, frozen=True):
-    """An uploaded picture; without a name, only the key is held.
+    """An uploaded picture; without a name, only the key is reserved.
 
     Attributes:
-        size: bytes of the stored file.
+        size: the size of the stored file in bytes.
     """
 
     client_key: str

@@ -155,12 +155,12 @@ class Migration:
 
     @property
     def step(self) -> MigrationStep | None:
-        """What is done after the file."""
+        """The Python step that runs after the file."""
         return MIGRATION_STEPS.get((self.number, self.name))
 
     @property
     def digest(self) -> str:
-        """Hash that detects an edited migration."""
+        """The hash that detects an edited migration."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
@@ -205,13 +205,17 @@ def migrate_file(path: Path, known: list[Migration] | None = None) -> list[Migra
 
 
 def load_applied_from_file(path: Path) -> dict[int, str]:
-    """Number and digest of each migration in a file.
+    """Return number and digest of each migration in a file.
 
     Raises:
         StoreRefused: there is no file, or it cannot be read; nothing was created.
     """
     if not path.exists():
-        raise StoreRefused(f"没有数据库：{path}", f"there is no store: {path}")
+        raise StoreRefused(
+            f"没有数据库：{path}；请检查 --data-dir 与 --config，或用 hupan database create 新建",
+            f"there is no store: {path}; check --data-dir and --config, or make an empty one with "
+            "hupan database create",
+        )
     check_wal_intact(path)
     connection = connect(path)
     try:
@@ -249,7 +253,7 @@ def check_all_applied(applied: dict[int, str], known: list[Migration], store: Pa
 def _apply_missing(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> list[Migration]:
-    """Applies the missing migrations in one transaction, all or none."""
+    """Apply the missing migrations in one transaction, all or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(CREATE_MIGRATIONS_TABLE).fetchall()
@@ -279,7 +283,7 @@ def _run_step(connection: apsw.Connection, step: MigrationStep | None) -> None:
 
 
 def read_applied(connection: apsw.Connection) -> dict[int, str]:
-    """Number and digest of each migration in the file."""
+    """Return number and digest of each migration in the file."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
     if not connection.execute(exists).fetchall():
         return {}
@@ -316,7 +320,7 @@ def list_migration_copies(path: Path) -> list[Path]:
 def _back_up_before_migration(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> None:
-    """Copies a file in use before the first missing migration, whole or not at all."""
+    """Copy a file in use before the first missing migration, whole or not at all."""
     applied = read_applied(connection)
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:

@@ -1,4 +1,4 @@
-"""Events that are due later, the next of each kind first; for the clock of a sandbox."""
+"""Pending events, the next of each kind first, for the clock of a sandbox."""
 
 from hupan.model import PERMANENT_BAN_END
 from hupan.store.database import Reader, Row

@@ -153,7 +153,7 @@ class Bulkhead:
     """Knows the suspects, and counts the connections that they hold.
 
     Args:
-        pool_connections: of the whole pool; with fewer than two, nothing is bounded.
+        pool_connections: the size of the whole pool; with fewer than two, nothing is bounded.
         timeout_seconds: how long a request waits for a place.
     """
 

@@ -14,10 +14,10 @@ _SSL_MODES = ("disable", "verify-full")
 
 @dataclass(frozen=True, slots=True)
 class PoolSize:
-    """Size of a process's connection pool.
+    """The size of a process's connection pool.
 
     Attributes:
-        max_connections: connections of this process; further requests wait for one.
+        max_connections: the maximum of this process; further requests wait for one.
         cached_statements: prepared statements per connection; 0 behind a transaction pooler.
     """
 

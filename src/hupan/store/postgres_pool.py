@@ -173,7 +173,7 @@ class PostgresPool:
         Args:
             operation: what is done; it may be interrupted and run again.
             sql: its first statement, if that is known.
-            values: of the first statement.
+            values: the values bound to the first statement.
 
         Raises:
             StoreUnavailable: none could be opened, or none became free in time.

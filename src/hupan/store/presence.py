@@ -56,7 +56,7 @@ async def delete_socket(tx: Transaction, account: AccountId, process: int, numbe
 
 
 async def list_sockets(reader: Reader, account: AccountId) -> list[SocketRow]:
-    """Return the sockets of an account, also those of processes that have ended."""
+    """Return the sockets of an account, including those of processes that have ended."""
     return [SocketRow(*row) for row in await reader.fetch_all(LIST_SOCKETS, account)]
 
 

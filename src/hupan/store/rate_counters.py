@@ -51,7 +51,7 @@ class RateCounter(Struct, frozen=True):
     """The counter of a subject in the current window of a limit.
 
     Attributes:
-        name: of the limit.
+        name: the name of the limit.
         count: the events so far.
         ends_at: the end of the window, in unix seconds.
     """

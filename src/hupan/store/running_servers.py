@@ -1,7 +1,7 @@
 """Server processes that use a PostgreSQL store, as rows of `counters` that show they are alive.
 
-Behind a pooler, connections do not reveal them. Each process raises its own counter again and
-again, so that no clock is needed to see whether it runs.
+Behind a pooler, connections do not reveal them. Each process increments its own counter
+regularly, so no clock is needed to see whether it runs.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ async def ensure_no_servers(
     on_watch: OnWatch = lambda _passed, _all: None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Raise if a server uses the store; watch for a while those that may have been killed.
+    """Raise if a server uses the store; watch those that may have been killed for a while.
 
     Raises:
         StoreRefused: one does.

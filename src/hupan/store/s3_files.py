@@ -58,7 +58,7 @@ class S3Bucket:
     """A bucket and the keys to it.
 
     Attributes:
-        url: of the service; the bucket's name is the first part of the path.
+        url: the URL of the service; the bucket's name is the first part of the path.
     """
 
     url: str
@@ -83,11 +83,11 @@ def sign(
     """Return the headers that sign a request, host included.
 
     Args:
-        bucket: whose keys sign.
-        method: of the request.
+        bucket: the bucket; its keys sign the request.
+        method: the method of the request.
         path: escaped, with the bucket.
         content_sha256: of the body, in hex.
-        now: in UTC.
+        now: the time in UTC.
         query: escaped, its parameters sorted by name.
     """
     time = now.strftime("%Y%m%dT%H%M%SZ")

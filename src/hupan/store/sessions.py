@@ -62,7 +62,7 @@ class SessionEnd(Struct, frozen=True):
 
     @property
     def position(self) -> "SessionEndPosition":
-        """Where it stands among all."""
+        """Its position among all ends."""
         return self.recorded_at, self.account_id, self.token_hash
 
 
@@ -184,7 +184,7 @@ async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> 
 
 
 async def find_viewer(reader: Reader, account: AccountId, token_hash: bytes) -> Viewer | None:
-    """Return only what decides whether a session may view other accounts."""
+    """Return only the columns that decide whether a session may view other accounts."""
     row = await reader.fetch_one(FIND_VIEWER, account, token_hash)
     return None if row is None else Viewer(*row)
 
@@ -434,7 +434,7 @@ async def purge_sessions(
         tx: the change.
         signed_in_until: unix seconds.
         used_until: unix seconds.
-        max_rows: of each of the two kinds, so that the change stays short.
+        max_rows: the maximum of each of the two kinds, so that the change stays short.
         now: unix seconds.
     """
     for sql, until in (

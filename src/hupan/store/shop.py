@@ -39,7 +39,7 @@ TRIM_ORDERS = "DELETE FROM product_orders WHERE account_id = ?1 AND number <= ?2
 
 
 async def list_products(reader: Reader) -> list[Product]:
-    """Return all products, also those that are no longer sold; operators bound their number."""
+    """Return all products, including withdrawn ones; operators bound their number."""
     return [Product(*row) for row in await reader.fetch_all(LIST_PRODUCTS)]
 
 

@@ -77,7 +77,7 @@ async def replace_tables(
 
     Args:
         tx: the transaction.
-        rows: of each table.
+        rows: the rows of each table.
         counters: those of `read_counters`.
         kept_pictures: names, without extension, of the pictures in the snapshot.
 

@@ -26,7 +26,7 @@ class Table(Struct, frozen=True):
     """A table.
 
     Attributes:
-        columns: in their order.
+        columns: the columns in their order.
         primary_key: its columns; the first is the distribution column.
     """
 

@@ -79,7 +79,7 @@ class FormState:
     Attributes:
         typed: the fields as they were typed.
         problem: why they are refused.
-        http_status: of the page.
+        http_status: the HTTP status of the page.
     """
 
     typed: Mapping[str, str] = field(default_factory=dict)
@@ -105,7 +105,7 @@ def read_decimal(fields: Mapping[str, str], name: str, maximum: int) -> Decimal:
 
 
 def read_integer(fields: Mapping[str, str], name: str, maximum: int) -> int:
-    """Like `read_decimal`, for whole numbers."""
+    """Return a whole number of a form, as `read_decimal` does."""
     number = read_decimal(fields, name, maximum)
     if number != int(number):
         raise FieldRefused(name, LocalizedText("须为整数", "must be a whole number"))

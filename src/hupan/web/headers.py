@@ -1,4 +1,4 @@
-"""Headers on every answer of pages, also on errors (web.md W-1)."""
+"""Headers of every response of pages, including errors (web.md W-1)."""
 
 from dataclasses import dataclass
 

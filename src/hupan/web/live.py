@@ -53,9 +53,9 @@ class ChangeStreams:
         """Send changes until the client disconnects or the server stops.
 
         Args:
-            scope: of the request.
-            receive: of the request.
-            send: of the request.
+            scope: the scope of the request.
+            receive: receives the events of the request.
+            send: sends the response.
             seen: the state that the page was rendered from; another one is a change at once.
         """
         scope[MARK_ENDLESS]()

@@ -28,7 +28,7 @@ class Call(Generic[Result]):
         sends_token: whether the token goes along, if there is one.
         is_login: whether the answer has the token of a new session.
         ends_session: whether a success ends the session of the token.
-        form: of the body and of the answer.
+        form: the form of the body and of the answer.
         read: reads the `data` of a success (JSON), or the whole answer (protobuf).
         body: may hold a password or a code, so `repr` leaves it out.
     """

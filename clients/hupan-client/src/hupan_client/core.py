@@ -123,7 +123,7 @@ class Core:
 
     Args:
         url: where the server is.
-        token: of a session, or "".
+        token: the token of a session, or "".
         language: `zh-CN` or `en`; None leaves it to the server.
     """
 

@@ -48,7 +48,7 @@ class SocketClosed(HupanError):
     """The socket is closed.
 
     Attributes:
-        code: of the closing frame, 1006 for none.
+        code: the code of the closing frame, 1006 without one.
     """
 
     def __init__(self, message: str, code: int = 1006) -> None:
@@ -64,7 +64,7 @@ class Refusal(HupanError):
     """The server said no, or a code that this version does not know.
 
     Attributes:
-        code: of the answer (wire.md 2).
+        code: the code of the answer (wire.md 2).
         message: the text of the answer, in the language that was asked for.
         zh: the text in Chinese.
         en: the text in English.
@@ -103,7 +103,10 @@ class Refusal(HupanError):
         return f"{self.message} ({self.code})"
 
     def _keep(self, named: dict[str, str]) -> None:
-        """Keep what the text names."""
+        """Keep what the text names; 0 where a number should be and is not."""
+        for name, text in named.items():
+            is_number = isinstance(getattr(type(self), name), int)
+            setattr(self, name, (int(text) if text.isdecimal() else 0) if is_number else text)
 
 
 def match_text(refusal_type: type[Refusal], message: str) -> dict[str, str] | None:
@@ -149,6 +152,9 @@ class PictureRefusal(Refusal):
     """16xx: pictures and their upload."""
 
 
+# Made from the errors of the server by `make clients`, down to the next comment.
+
+
 class NotSignedIn(Refusal):
     """The token does not belong to a live session."""
 
@@ -158,7 +164,7 @@ class NotSignedIn(Refusal):
 
 
 class VipOnly(Refusal):
-    """A VIP feature without VIP in force."""
+    """A VIP feature for an account without active VIP."""
 
     code = -1
     zh = "功能仅限VIP用户使用"
@@ -230,7 +236,7 @@ class UpstreamTimedOut(ServerFault):
 
 
 class UpstreamOverloaded(ServerFault):
-    """As many requests as are allowed wait for the message server; HTTP 503."""
+    """The maximum number of requests is waiting for the message server; HTTP 503."""
 
     code = 1006
     zh = "消息服务器繁忙，请稍后再试"
@@ -248,9 +254,6 @@ class InvalidField(BadRequest):
     zh = "请求参数错误，{field}字段值非法"
     en = "Bad request: the value of {field} is not valid"
     field: str = ""
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.field = named["field"]
 
 
 class UnreadableBody(BadRequest):
@@ -274,7 +277,7 @@ class NotAnAccountEndpoint(BadRequest):
 
     code = 1105
     zh = "本服务器只提供账号功能，没有此接口"
-    en = "This server has accounts only, not this endpoint"
+    en = "This server handles accounts only and does not have this endpoint"
 
 
 class BodyTooLarge(BadRequest):
@@ -290,7 +293,7 @@ class WrongCaptcha(CodeRefusal):
 
     code = 1201
     zh = "图形验证码错误或已失效"
-    en = "The picture code is wrong, used or expired"
+    en = "The captcha is wrong, used or expired"
 
 
 class WrongCode(CodeRefusal):
@@ -314,7 +317,7 @@ class TooManyFromHere(CodeRefusal):
 
     code = 1204
     zh = "当前网络下操作过于频繁，请稍后再试"
-    en = "Too much comes from your network, try again later"
+    en = "Too many requests from your network, try again later"
 
 
 class SendingStopped(CodeRefusal):
@@ -322,7 +325,7 @@ class SendingStopped(CodeRefusal):
 
     code = 1205
     zh = "今日验证码发送量已达上限，请明天再试"
-    en = "No more codes are sent today, try again tomorrow"
+    en = "The daily limit on codes has been reached, try again tomorrow"
 
 
 class CaptchaNotOffered(CodeRefusal):
@@ -334,11 +337,11 @@ class CaptchaNotOffered(CodeRefusal):
 
 
 class WrongEmailOrPassword(LoginRefusal):
-    """email-login where anything is wrong, or too many attempts were."""
+    """email-login with anything wrong, or after too many attempts."""
 
     code = 1301
     zh = "邮箱或密码错误"
-    en = "The e-mail or the password is wrong"
+    en = "The e-mail address or the password is wrong"
 
 
 class WrongClientSecret(LoginRefusal):
@@ -354,7 +357,7 @@ class ClientExists(LoginRefusal):
 
     code = 1304
     zh = "已有同名的服务器"
-    en = "There is a server of that name already"
+    en = "A server with this name already exists"
 
 
 class UnknownClient(LoginRefusal):
@@ -362,7 +365,7 @@ class UnknownClient(LoginRefusal):
 
     code = 1305
     zh = "没有这个名称的服务器"
-    en = "There is no server of that name"
+    en = "There is no server with this name"
 
 
 class SignUpClosed(LoginRefusal):
@@ -394,7 +397,7 @@ class PhoneBound(AccountRefusal):
 
     code = 1403
     zh = "已绑定手机号，如需更换请使用更换手机号"
-    en = "A phone number is bound already: change it"
+    en = "A phone number is already bound; to replace it, change it"
 
 
 class EmailBound(AccountRefusal):
@@ -402,7 +405,7 @@ class EmailBound(AccountRefusal):
 
     code = 1404
     zh = "已绑定邮箱，如需更换请使用更换邮箱"
-    en = "An e-mail address is bound already: change it"
+    en = "An e-mail address is already bound; to replace it, change it"
 
 
 class PhoneNotBound(AccountRefusal):
@@ -422,7 +425,7 @@ class EmailNotBound(AccountRefusal):
 
 
 class ProofNeeded(AccountRefusal):
-    """A change in an older session before what is bound now was proved."""
+    """A change in an older session without proof of the current contact."""
 
     code = 1407
     zh = "请先用当前绑定的手机号或邮箱完成验证，或重新登录后再试"
@@ -437,14 +440,9 @@ class PasswordTooShort(AccountRefusal):
     """
 
     code = 1408
-    zh = "密码太短，至少需要{min_characters}个字符"
+    zh = "密码太短，至少需要 {min_characters} 个字符"
     en = "The password needs at least {min_characters} characters"
     min_characters: int = 0
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.min_characters = (
-            int(named["min_characters"]) if named["min_characters"].isdecimal() else 0
-        )
 
 
 class WeakPassword(AccountRefusal):
@@ -464,7 +462,7 @@ class TooLateToUndo(AccountRefusal):
 
 
 class OlderProofNeeded(AccountRefusal):
-    """The contact bound earlier must prove this, for the later one was bound without proof.
+    """The contact bound earlier must prove this, because the later one was bound without proof.
 
     A change of the earlier one, or a cancellation by the later one, while that binding can still be
     undone.
@@ -504,7 +502,7 @@ class TooManyRemarks(AccountRefusal):
 
     code = 1441
     zh = "备注数量已达上限"
-    en = "There are as many remarks as one account may have"
+    en = "The maximum number of remarks has been reached"
 
 
 class RemarksFull(AccountRefusal):
@@ -512,7 +510,7 @@ class RemarksFull(AccountRefusal):
 
     code = 1442
     zh = "备注总字数已达上限，请先删减其他备注"
-    en = "Your remarks are as long as one account may keep: shorten or clear some first"
+    en = "Your remarks are too long in total: shorten or clear some first"
 
 
 class NotEnoughCoins(CoinRefusal):
@@ -520,7 +518,7 @@ class NotEnoughCoins(CoinRefusal):
 
     code = 1501
     zh = "金币余额不足"
-    en = "There are not enough coins"
+    en = "Not enough coins"
 
 
 class TooManyCoins(CoinRefusal):
@@ -528,15 +526,15 @@ class TooManyCoins(CoinRefusal):
 
     code = 1502
     zh = "金币余额超出上限"
-    en = "The balance of coins would be too high"
+    en = "The coin balance would be too high"
 
 
 class CoinKeyReused(CoinRefusal):
-    """The key of one change of coins comes with another; today only operators can cause this."""
+    """The key of a change of coins is reused for another; today only operators can cause this."""
 
     code = 1503
     zh = "该金币操作编号已用于其他操作"
-    en = "This key was used for another change of coins"
+    en = "This key was already used for a different coin change"
 
 
 class UnknownProduct(CoinRefusal):
@@ -548,7 +546,7 @@ class UnknownProduct(CoinRefusal):
 
 
 class SoldOut(CoinRefusal):
-    """order-create of a product of which no piece is left."""
+    """order-create of a product that is sold out."""
 
     code = 1512
     zh = "商品已售罄"
@@ -556,19 +554,16 @@ class SoldOut(CoinRefusal):
 
 
 class PriceChanged(CoinRefusal):
-    """order-create with a price that does not hold for the caller now; the message has the price.
+    """order-create with a price that does not apply to the caller now; the message has the price.
 
     Attributes:
-        price: the one that holds, in whole coins.
+        price: the one that applies, in whole coins.
     """
 
     code = 1513
-    zh = "商品价格已变为{price}金币，请刷新后重试"
-    en = "The price is {price} coins now, look again"
+    zh = "商品价格已变为 {price} 金币，请刷新后重试"
+    en = "The price is now {price} coins, refresh and try again"
     price: int = 0
-
-    def _keep(self, named: dict[str, str]) -> None:
-        self.price = int(named["price"]) if named["price"].isdecimal() else 0
 
 
 class InvalidUploadToken(PictureRefusal):
@@ -591,7 +586,7 @@ class InvalidPictureKey(PictureRefusal):
     """An upload with a key that is too long or has other characters; HTTP 400."""
 
     code = 1603
-    zh = "文件名非法：至多200个字符，仅限字母、数字和 . _ ~ - / 等"
+    zh = "文件名非法：至多 200 个字符，仅限字母、数字和 . _ ~ - / 等"
     en = "The key is not valid: at most 200 letters, digits and . _ ~ - / = + @ , !"
 
 
@@ -640,7 +635,7 @@ class TooManyUploads(PictureRefusal):
 
     code = 1609
     zh = "今日上传图片数已达上限，请明天再试"
-    en = "You have uploaded as many pictures as you may today, try again tomorrow"
+    en = "The daily limit on uploads has been reached, try again tomorrow"
 
 
 class UploadFailed(PictureRefusal):
@@ -657,6 +652,9 @@ class UnknownPicture(PictureRefusal):
     code = 1611
     zh = "图片不存在"
     en = "There is no such picture"
+
+
+# End of what is made.
 
 
 def refusal_types(parent: type[Refusal] = Refusal) -> list[type[Refusal]]:

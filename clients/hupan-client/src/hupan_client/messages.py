@@ -42,7 +42,7 @@ class UploadedPicture(Struct, frozen=True, rename={"size": "fsize"}):
 
     Attributes:
         key: the name that the client gave it.
-        hash: of what was sent, as the upload host of the public service computes it.
+        hash: the hash of what was sent, as the upload host of the public service computes it.
         size: bytes that were sent.
     """
 

@@ -85,7 +85,7 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
         path: such as `/v1/user/info`; one that ends in `*` matches what begins so.
         account: the id of the account whose token the request bears.
         nth: only the nth request that matches.
-        probability: of each request that matches, from 0 to 1.
+        probability: the chance that it fires for a matching request, from 0 to 1.
         code: the answer is this error, and nothing is done.
         http_status: the answer has this HTTP status.
         delay_ms: milliseconds before anything is done.
@@ -119,7 +119,7 @@ class Rule(Struct, frozen=True, rename="camel", omit_defaults=True):
         status: the HTTP status, 200 if it is None.
         json: the answer as JSON.
         bytes_base64: the answer as bytes.
-        content_type: of the answer.
+        content_type: the content type of the answer.
         forward: a program on the sandbox's machine, such as `http://127.0.0.1:9000`.
         hits: how often it has answered.
     """

@@ -23,13 +23,13 @@ Result = TypeVar("Result")
 class AsyncClient:
     """A client of one server, with the token of one session.
 
-    Logging in keeps the token, and logging out drops it. A token stands in no `repr` and no log.
+    Logging in keeps the token, and logging out drops it. No `repr` and no log contains a token.
     A GET is sent once more when its connection breaks, a POST never.
 
     Args:
         url: where the server is, such as `http://127.0.0.1:8480`.
-        token: of a session; "" until a login.
-        language: of refusals, `zh-CN` or `en`; None leaves it to the server.
+        token: the token of a session; "" until a login.
+        language: the language of refusals, `zh-CN` or `en`; None leaves it to the server.
         timeout: seconds for connecting, and between bytes.
         transport: what sends requests, in place of the network.
         connections: those of another, which stay open when this one is closed.

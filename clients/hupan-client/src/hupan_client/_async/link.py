@@ -1,4 +1,4 @@
-"""One WebSocket, asynchronous; its twin is written by hand, for the library has two interfaces."""
+"""One WebSocket, asynchronous; its twin is written by hand: the library has two interfaces."""
 
 import asyncio
 from typing import Self

@@ -28,7 +28,7 @@ class AsyncSocket:
 
     Args:
         url: where the server is.
-        token: of a session; it stands in no `repr` and no log.
+        token: the token of a session; no `repr` and no log contains it.
         device_id: goes into the login and into drafts.
         platform: goes into the login.
         user_id: goes into the login; the token alone identifies the account.
