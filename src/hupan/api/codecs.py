@@ -165,10 +165,11 @@ class JsonCodec(Generic[Request]):
     content_type = JSON_TYPE
 
     def __init__(self, request: type[Request], *, is_query: bool = False) -> None:
+        plain: type = request  # mypy takes no `type[Request]` for hashable
         self.decode: Callable[[bytes], Request] = (
-            partial(_decode_query, request, _integer_names(request))
+            partial(_decode_query, request, _integer_names(plain))
             if is_query
-            else partial(decode_json, msgspec.json.Decoder(request), _optional_names(request))
+            else partial(decode_json, msgspec.json.Decoder(request), _optional_names(plain))
         )
 
     def encode(self, response: Struct, request_id: int) -> bytes:
