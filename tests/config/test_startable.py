@@ -427,6 +427,16 @@ def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
     find_problems(loaded)
 
 
+@pytest.mark.parametrize("value", [[], [1], {}, {"a": []}, 1.5, True])
+def test_no_setting_takes_any_type(value: object) -> None:
+    """X12: each setting refuses or takes a value of each TOML type, by name."""
+    for name in SETTINGS:
+        try:
+            load_settings({name: value}, {})
+        except SettingsError as refused:
+            assert name in str(refused)  # noqa: PT017 - some settings take some of the values
+
+
 @pytest.mark.parametrize("database", ["", "postgresql://u@127.0.0.1:1/none?sslmode=disable"])
 def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path, database: str) -> None:
     """Check and start refuse it on both engines, even before the store is claimed."""
