@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -57,7 +58,6 @@ class CaptchaRenderer:
 
     def __init__(self, uniform: UniformSource) -> None:
         self._uniform = uniform
-        self._glyphs: dict[str, list[Image.Image]] = {}
 
     def __call__(self, answer: str) -> bytes:
         """Return a PNG of 230x60 pixels (wire.md, user/captcha) without metadata.
@@ -93,11 +93,8 @@ class CaptchaRenderer:
             left += self._uniform(min_step, max_step)
 
     def _random_glyph(self, digit: str) -> Image.Image:
-        if digit not in self._glyphs:
-            self._glyphs[digit] = [
-                _render_glyph(digit, size, stroke) for size, stroke in _GLYPH_WEIGHTS
-            ]
-        return self._glyphs[digit][int(self._uniform(0, len(_GLYPH_WEIGHTS) - 0.001))]
+        weight = _GLYPH_WEIGHTS[int(self._uniform(0, len(_GLYPH_WEIGHTS) - 0.001))]
+        return _render_glyph(digit, *weight)
 
     def _distort(self, glyph: Image.Image) -> Image.Image:
         from PIL.Image import Resampling, Transform  # noqa: PLC0415 - see TYPE_CHECKING above
@@ -148,6 +145,7 @@ class CaptchaRenderer:
         return file.getvalue()
 
 
+@cache
 def _render_glyph(digit: str, size: int, stroke: int) -> Image.Image:
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see TYPE_CHECKING above
 

@@ -69,9 +69,14 @@ def test_the_next_start_goes_on(
     monkeypatch.setattr("hupan.store.migrate.connect", unsummed)
     whole, _ = look(played / NAME)
     migrated_again = set()
+    seen = set()
     for acts in range(len(disk.acts) + 1):
+        image = disk.image(acts, chance)
+        if (files := frozenset(image.items())) in seen:  # many cuts leave the same
+            continue
+        seen.add(files)
         cut.mkdir()
-        for name, content in disk.image(acts, chance).items():
+        for name, content in image.items():
             (cut / name).write_bytes(content)
         migrated_again.add(len(migrate_file(cut / NAME)))
         check_file_current(cut / NAME)

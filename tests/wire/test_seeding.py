@@ -14,7 +14,7 @@ from hupan.store.database import Database
 from hupan.store.discovery import begin_build
 from tests.support.client import WireClient
 from tests.support.seeding import seed
-from tests.support.servers import Server
+from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import EngineName, open_store
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,10 @@ PASSWORD = "long enough 湖 1"
 def module_sandbox(engine: EngineName) -> Iterator[WireClient]:
     """Yield a sandbox for this file only."""
     del engine  # the other engine has a separate server
-    with Server("sandbox") as server, WireClient(server) as wire:
+    with (
+        Server("sandbox", environment=CHEAP_HASHES) as server,
+        WireClient(server, is_quick=True) as wire,
+    ):
         yield wire
 
 
@@ -323,6 +326,7 @@ def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
     assert nicknames(own_wire, seed_pack(own_wire, "vip")) == kinds
 
 
+@pytest.mark.one_engine
 def test_two_hundred_at_once(own_wire: WireClient) -> None:
     """Two hundred is the maximum; the last account works like the first."""
     made = seed_pack(own_wire, "coins", 200)

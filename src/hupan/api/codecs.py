@@ -4,7 +4,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -165,10 +165,11 @@ class JsonCodec(Generic[Request]):
     content_type = JSON_TYPE
 
     def __init__(self, request: type[Request], *, is_query: bool = False) -> None:
+        plain: type = request  # mypy takes no `type[Request]` for hashable
         self.decode: Callable[[bytes], Request] = (
-            partial(_decode_query, request, _integer_names(request))
+            partial(_decode_query, request, _integer_names(plain))
             if is_query
-            else partial(decode_json, msgspec.json.Decoder(request), _optional_names(request))
+            else partial(decode_json, msgspec.json.Decoder(request), _optional_names(plain))
         )
 
     def encode(self, response: Struct, request_id: int) -> bytes:
@@ -265,6 +266,7 @@ def _decode_allowing_null(
     return decoder.decode(msgspec.json.encode(present))
 
 
+@cache
 def _optional_names(request: type) -> frozenset[str]:
     fields = msgspec.structs.fields(request) if issubclass(request, Struct) else ()
     return frozenset(field.encode_name for field in fields if not field.required)
@@ -406,6 +408,7 @@ def _parse_query(query: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
+@cache
 def _integer_names(request: type) -> frozenset[str]:
     """Return the wire names of the integer fields."""
     info = type_info(request)

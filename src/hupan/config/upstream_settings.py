@@ -44,7 +44,7 @@ def _parse_upstream_socket(raw: object) -> str:
     """Parse the URL of a socket in ASCII, or `true` for /ws of the message server."""
     if raw is True or raw == "true":
         return "true"
-    if raw is False or raw in {"false", ""}:
+    if raw is False or raw in ("false", ""):
         return ""
     if isinstance(raw, str) and raw.startswith(("http://", "https://")):
         raw = f"ws{raw.removeprefix('http')}"

@@ -46,7 +46,11 @@ class MessageFilter(Struct, frozen=True):
 
 
 class MessageCapture:
-    """Keeps the last messages; the sender of both channels."""
+    """Keeps the last messages; the sender of both channels.
+
+    They are also kept by target, in its normal form: a test asks for those of one target after
+    each step, and would read all others too.
+    """
 
     def __init__(
         self,
@@ -92,8 +96,8 @@ class MessageCapture:
     ) -> list[CapturedMessage]:
         """Return the newest matching messages below an id, 0 for all; none counts as shown."""
         matching = self._iterate_matching(message_filter)
-        older = (entry for entry in matching if not below_id or entry.id < below_id)
-        return list(islice(older, page_size))
+        below = (entry for entry in matching if not below_id or entry.id < below_id)
+        return list(islice(below, page_size))
 
     def newest_code(self) -> CapturedMessage | None:
         """Return the newest code by SMS or e-mail; it does not count as shown."""
@@ -135,8 +139,8 @@ class MessageCapture:
     def restore(self, messages: Iterable[CapturedMessage]) -> None:
         """Replace all messages; ids keep growing, so that two messages never have the same one."""
         self.clear()
-        for message in messages:
-            self._keep(message)
+        for entry in messages:
+            self._keep(entry)
         self._last_id = max(self._last_id, *(entry.id for entry in self._entries), 0)
 
     def clear(self) -> None:
@@ -159,13 +163,15 @@ class MessageCapture:
             del self._by_target[target]
 
     def _iterate_matching(self, message_filter: MessageFilter) -> Iterator[CapturedMessage]:
-        """Iterate over the matching messages, newest first."""
+        """Yield the matching messages, newest first."""
         entries = self._entries
         if message_filter.to:
             entries = self._by_target.get(fold_for_search(message_filter.to), deque())
         for entry in reversed(entries):
-            is_channel = message_filter.channel in ("", entry.channel)
-            if is_channel and entry.created_at >= message_filter.since:
+            if (
+                message_filter.channel in ("", entry.channel)
+                and entry.created_at >= message_filter.since
+            ):
                 yield entry
 
     def _unshown(self, message_filter: MessageFilter) -> list[CapturedMessage]:
