@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.listeners import PATIENCE_SECONDS, Listening
+from tests.support.commands import PATIENCE_SECONDS
+from tests.support.listeners import Listening
 
 pytestmark = pytest.mark.slow
 

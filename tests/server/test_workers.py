@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import asgi_apps
-from tests.support.listeners import PATIENCE_SECONDS, Listening
+from tests.support.commands import PATIENCE_SECONDS
+from tests.support.listeners import Listening
 
 pytestmark = pytest.mark.slow
 

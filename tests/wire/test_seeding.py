@@ -29,7 +29,7 @@ def module_sandbox(engine: EngineName) -> Iterator[WireClient]:
     del engine  # the other engine has a separate server
     with (
         Server("sandbox", environment=CHEAP_HASHES) as server,
-        WireClient(server, is_quick=True) as wire,
+        WireClient(server) as wire,
     ):
         yield wire
 
