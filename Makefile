@@ -52,7 +52,7 @@ CLIENTS = --editable clients/hupan-client --editable clients/pytest-hupan
 
 # Compiled once for the many processes of the tests, whatever the environment says of that. Files are
 # played in the order of tests/conftest.py, not by the number of their tests.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist loadfile --no-loadscope-reorder \
 	--timeout 300
 
 TYPES := .venv/types.txt
@@ -70,11 +70,12 @@ check: ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@$(BIN)/mypy >$(TYPES) 2>&1 & types=$$!; \
-		$(PYTEST) -q -m "not slow and not soak" $(ARGS); tests=$$?; \
+		$(PYTEST) -n 2 -q -m "not slow and not soak" $(ARGS); tests=$$?; \
 		wait $$types; types=$$?; cat $(TYPES); exit $$((tests || types))
 
+# Three processes on two cores: slow tests wait for servers and clocks.
 test: ready-dev
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n 3 $(ARGS)
 
 MINUTES ?= 15
 
