@@ -21,7 +21,7 @@ from tests.support.world import World
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 __all__ = ["folder", "server"]
 
-LOAD_SECONDS = 4.0
+LOAD_SECONDS = 8.0
 CLIENTS = 6
 MOST_REQUESTS = 20_000
 NOT_SIGNED_IN, BANNED = -101, 7100
