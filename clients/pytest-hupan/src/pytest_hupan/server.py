@@ -1,12 +1,12 @@
 """A sandbox process for one test run."""
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +33,7 @@ class SandboxProcess:
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self._arguments = arguments
-        self._output = tempfile.NamedTemporaryFile(prefix="pytest-hupan-", suffix=".log")  # noqa: SIM115 - closed with the process
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -77,7 +77,10 @@ class SandboxProcess:
 
     def output(self) -> str:
         """Return the end of the process's output."""
-        return Path(self._output.name).read_text("utf-8", "replace")[-_OUTPUT_TAIL:]
+        file = self._output.fileno()
+        start = max(0, os.fstat(file).st_size - _OUTPUT_TAIL)
+        # The process writes at the position of the file, which this must not move.
+        return os.pread(file, _OUTPUT_TAIL, start).decode("utf-8", "replace")
 
     def _await_address(self, process: subprocess.Popen[bytes]) -> str:
         deadline = time.monotonic() + START_SECONDS
