@@ -82,7 +82,7 @@ MINUTES ?= 15
 # The load first: it needs both cores for itself.
 soak: ready-dev
 	$(BIN)/python -m tests.soak.load --minutes $(MINUTES) --out soak.json
-	$(PYTEST) -m soak --timeout 0 $(ARGS)
+	$(PYTEST) -n 2 -m soak --timeout 0 $(ARGS)
 
 SECONDS ?= 600
 FUZZ := .venv/fuzz-$(PLACE)

@@ -76,8 +76,10 @@ _DEFAULTS = {"int": "0", "str": '""'}
 
 def make_errors() -> str:
     """Return the required content of the client's errors."""
-    before, _, rest = CLIENT_ERRORS.read_text("utf-8").partition(FIRST_MADE_LINE)
-    _, _, after = rest.partition(LAST_MADE_LINE)
+    before, first, rest = CLIENT_ERRORS.read_text("utf-8").partition(FIRST_MADE_LINE)
+    _, last, after = rest.partition(LAST_MADE_LINE)
+    if not (first and last):
+        raise SystemExit(f"{CLIENT_ERRORS}: a line is missing between which the errors are made")
     source = SERVER_ERRORS.read_text("utf-8")
     classes = [
         _make_error(node, source)
@@ -87,7 +89,7 @@ def make_errors() -> str:
         and node.name not in NOT_OF_CLIENTS
     ]
     made = "\n\n".join(["", *classes, ""])
-    return f"{before}{FIRST_MADE_LINE}{made}{LAST_MADE_LINE}{after}"
+    return f"{before}{first}{made}{last}{after}"
 
 
 def _make_error(node: ast.ClassDef, source: str) -> str:

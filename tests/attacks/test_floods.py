@@ -37,7 +37,10 @@ BOMBS: list[tuple[str, bytes]] = [
 def flooded() -> Iterator[WireClient]:
     """Yield a sandbox that hashes two passwords at once."""
     environment = {"HUPAN_PASSWORD_THREADS": str(HASHES_AT_ONCE)}
-    with Server("sandbox", environment=environment) as server, WireClient(server) as client:
+    with (
+        Server("sandbox", environment=environment) as server,
+        WireClient(server, is_kept=False) as client,
+    ):
         yield client
 
 

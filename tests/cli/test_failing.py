@@ -101,7 +101,11 @@ def test_what_no_command_expected(folder: Path) -> None:
         )
         (folder / "play.py").write_text(script, encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, folder / "play.py"], capture_output=True, text=True, check=False
+            [sys.executable, folder / "play.py"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith(last)

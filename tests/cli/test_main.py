@@ -6,11 +6,26 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan import __version__
-from hupan.cli.main import app
+from hupan.cli.main import COMMANDS, app
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 runner = CliRunner()
+# The libraries first: they take most of the time, and import nothing of ours.
+IMPORT_EACH_ALONE = """
+import os, sys
+from importlib import import_module
+
+for library in ("typer", "rich.table", "msgspec", "apsw", "asyncpg", "httptools", "uvloop", "nacl"):
+    import_module(library)
+for module in sys.argv[1:]:
+    pid = os.fork()
+    if pid == 0:
+        import_module(module)
+        os._exit(0)
+    if os.waitpid(pid, 0)[1]:
+        sys.exit(f"{module} cannot be imported first")
+"""
 
 
 def test_version() -> None:
@@ -48,3 +63,16 @@ def test_version_loads_nothing_heavy() -> None:
     assert "typer" in loaded
     assert loaded.isdisjoint({"rich", "msgspec", "starlette", "uvicorn", "apsw", "asyncio", "PIL"})
     assert "hupan.config" not in done.stdout.split()
+
+
+def test_each_command_may_be_imported_first() -> None:
+    """The module of a command imports what it needs; forks of the tests have all of them."""
+    modules = sorted({place.split(":")[0] for place in COMMANDS.values()})
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", IMPORT_EACH_ALONE, *modules],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

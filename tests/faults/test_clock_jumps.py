@@ -161,7 +161,10 @@ def test_the_machines_zone_says_nothing(zone: str) -> None:
 
     At both times the first of these zones changes to, or from, summer time.
     """
-    with Server("sandbox", environment={"TZ": zone}) as server, WireClient(server) as client:
+    with (
+        Server("sandbox", environment={"TZ": zone}) as server,
+        WireClient(server, is_kept=False) as client,
+    ):
         for at, text in (
             (1_805_007_600, "2027-03-14 15:00:00"),  # 2027-03-14 07:00 UTC, 03:00 in New York
             (1_825_567_200, "2027-11-07 14:00:00"),  # 2027-11-07 06:00 UTC, 01:00 once more

@@ -111,6 +111,9 @@ def test_files_that_cannot_grow(tmp_path: Path) -> None:
             assert asker.status("/readyz") == 503
         assert server.stop() == 0
         assert broken(rows_of(folder / "hupan.db")) == []
+        server.start()  # the new process has no limit
+        writers.come_back()
+        writers.check()
 
 
 def _unlimit(pid: int, most: tuple[int, int]) -> None:

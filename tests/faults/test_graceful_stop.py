@@ -40,7 +40,10 @@ def renaming(token: str, name: str) -> bytes:
 
 def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None:
     """Complete requests among fifty in flight get whole replies; the stop is clean."""
-    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+    with (
+        Server("sandbox", "--data-dir", str(tmp_path)) as server,
+        WireClient(server, is_kept=False) as wire,
+    ):
         email = wire.fresh_email()
         wire.account(email=email, password=PASSWORD)
         login = b"".join(post("user/email-login", {"email": email, "password": PASSWORD}))
@@ -82,7 +85,10 @@ def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     """After a second SIGTERM the process ends while a request waits; stored data remains."""
-    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+    with (
+        Server("sandbox", "--data-dir", str(tmp_path)) as server,
+        WireClient(server, is_kept=False) as wire,
+    ):
         token = wire.account(nickname="kept").token
         with served(server.port) as waiting, served(server.port) as idle:
             waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: [::1]\r\n\r\n")

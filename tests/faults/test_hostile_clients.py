@@ -96,7 +96,7 @@ def test_two_thousand_sockets_and_few_files(said: bytes) -> None:
     with contextlib.ExitStack() as opened:
         with files(FILES):
             server = opened.enter_context(Server("sandbox"))
-        wire = opened.enter_context(WireClient(server))
+        wire = opened.enter_context(WireClient(server, is_kept=False))
         token = wire.account().token
         for number in range(SOCKETS):
             peer = opened.enter_context(connect(server.port))

@@ -57,7 +57,7 @@ def childless(pid: int) -> Iterator[None]:
 
 def test_a_failure_is_no_wrong_password() -> None:
     """Repeated failures neither answer "wrong password" nor lock the owner out."""
-    with Server("sandbox", "--limits") as server, WireClient(server) as wire:
+    with Server("sandbox", "--limits") as server, WireClient(server, is_kept=False) as wire:
         wire.account(email=EMAIL, password=PASSWORD)
         with childless(server.process.pid):
             answers = [sign_in(wire) for _ in range(MORE_THAN_MAY_BE_WRONG)]
@@ -69,7 +69,7 @@ def test_a_failure_is_no_wrong_password() -> None:
 
 def test_a_stop_waits_for_no_hanging_process(own_sandbox: Server) -> None:
     """A hanging hash process is ended with the server, which stops in time (R17)."""
-    with WireClient(own_sandbox) as wire:
+    with WireClient(own_sandbox, is_kept=False) as wire:
         wire.account(email=EMAIL, password=PASSWORD)
         assert sign_in(wire) == 1
         (hashing,) = children(own_sandbox.process.pid)

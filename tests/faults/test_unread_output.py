@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import termios
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from tests.support.fault_clients import connect
-from tests.support.forks import PROGRAM, can_fork, fork
+from tests.support.forks import PROGRAM, Fork, can_fork, fork
 from tests.support.ports import LOOPBACK, free_port, ports_in_a_row
 from tests.support.servers import FEW_PICTURES
 
@@ -36,9 +37,14 @@ class UnreadServer:
         command = [PROGRAM, *arguments]
         command += ["--port", str(self.port), "--data-dir", str(folder / "data")]
         environment = {**os.environ, **FEW_PICTURES, "HUPAN_METRICS_PORT": str(self.metrics_port)}
-        assert can_fork(command, environment)
-        with Path(os.devnull).open("rb") as nothing:
-            self.process = fork(command, environment, folder, nothing.fileno(), out, out)
+        self.process: subprocess.Popen[bytes] | Fork
+        if can_fork(command, environment):
+            with Path(os.devnull).open("rb") as nothing:
+                self.process = fork(command, environment, folder, nothing.fileno(), out, out)
+            return
+        self.process = subprocess.Popen(  # noqa: S603 - our own executable
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=folder
+        )
 
     def healthy(self) -> bool:
         """Return whether the server answers."""

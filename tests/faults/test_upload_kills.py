@@ -23,7 +23,7 @@ LEASE_SECONDS = 3600
 
 def work(server: Server, tokens: list[str], journal: list[str], over: threading.Event) -> None:
     """Upload pictures, and record each response as soon as it arrives."""
-    with WireClient(server) as client:
+    with WireClient(server, is_kept=False) as client:
         for token in tokens:
             key = f"{random.randrange(1 << 60)}.png"  # noqa: S311 - a test's key
             if over.is_set():
@@ -41,15 +41,15 @@ def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
     data = disk_path / "data"
     journals: list[list[str]] = [[] for _ in range(UPLOADERS)]
     with Server("sandbox", "--data-dir", str(data)) as server:
-        with WireClient(server) as client:
+        with WireClient(server, is_kept=False) as client:
             tokens = [[client.account().token for _ in range(6)] for _ in range(UPLOADERS)]
         for _ in range(ROUNDS):
             strike(server, tokens, journals)
             server.start()
-            with WireClient(server) as client:
+            with WireClient(server, is_kept=False) as client:
                 for key in (key for journal in journals for key in journal):
                     assert client.request("GET", f"/media/{key}").status_code == 200
-        with WireClient(server) as client:
+        with WireClient(server, is_kept=False) as client:
             client.set_clock(advance=LEASE_SECONDS)
         files = {path.name for path in (data / "media").rglob("*") if path.is_file()}
         with apsw.Connection(str(data / "hupan.db"), flags=apsw.SQLITE_OPEN_READONLY) as store:

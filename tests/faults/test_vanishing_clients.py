@@ -52,7 +52,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def wire(folder: Path) -> Iterator[WireClient]:
     """Yield a client of a sandbox whose store the test may read."""
-    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
+    with (
+        Server("sandbox", "--data-dir", str(folder)) as server,
+        WireClient(server, is_kept=False) as client,
+    ):
         yield client
         assert server.is_running
         assert "Traceback" not in server.output()

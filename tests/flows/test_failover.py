@@ -68,7 +68,7 @@ def test_a_lost_primary(
 
 def test_a_primary_that_became_read_only(pair: Pair, tmp_path: Path) -> None:
     """After a switch the connections to the old primary are dropped, although they work (25006)."""
-    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+    with server_on(pair, tmp_path) as server, WireClient(server, is_kept=False) as wire:
         assert wire.own_info(wire.account().token).code == 1
         pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = on")
         pair.promote()
@@ -82,7 +82,7 @@ def test_a_primary_that_became_read_only(pair: Pair, tmp_path: Path) -> None:
 
 def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
     """After SIGSTOP requests end with the store's own error, `/readyz` is red; then all works."""
-    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+    with server_on(pair, tmp_path) as server, WireClient(server, is_kept=False) as wire:
         account = wire.account()
         pair.primary.signal(signal.SIGSTOP)
         try:
@@ -98,7 +98,7 @@ def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
 
 def test_a_primary_that_fell_silent(pair: Pair, tmp_path: Path) -> None:
     """It accepts connections and never answers: the promoted server is found anyway."""
-    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+    with server_on(pair, tmp_path) as server, WireClient(server, is_kept=False) as wire:
         before = wire.account()
         pair.primary.signal(signal.SIGSTOP)
         pair.promote()
@@ -111,7 +111,7 @@ def test_a_primary_that_fell_silent(pair: Pair, tmp_path: Path) -> None:
 
 def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
     """A pool with only dead connections serves the next read and the next write."""
-    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+    with server_on(pair, tmp_path) as server, WireClient(server, is_kept=False) as wire:
         account = wire.account()
         for _ in range(5):
             cut = pair.primary.sql(
@@ -129,7 +129,7 @@ def test_red_then_green(tmp_path: Path) -> None:
     try:
         cluster.initialise()
         places = ("--data-dir", str(tmp_path), "--database", cluster.url())
-        with Server("sandbox", *places) as server, WireClient(server) as wire:
+        with Server("sandbox", *places) as server, WireClient(server, is_kept=False) as wire:
             assert wire.request("GET", "/readyz").status_code == 503
             reply = wire.request("GET", "/v1/user/info", token="x")
             assert (reply.status_code, reply.json()["code"]) == (200, 1001)

@@ -31,7 +31,7 @@ def sign_up(client: WireClient, phone: str) -> str:
 
 def work(server: Server, name: int, journal: dict[str, str], over: threading.Event) -> None:
     """Sign up numbers one after the other, and record each response as soon as it arrives."""
-    with WireClient(server) as client:
+    with WireClient(server, is_kept=False) as client:
         for _ in range(MOST_ACCOUNTS):
             if over.is_set():
                 return
@@ -72,7 +72,7 @@ def test_no_answered_sign_in_is_lost(disk_path: Path) -> None:
                 for worker in workers:
                     worker.result(timeout=30)
             server.start()
-            with WireClient(server) as client:
+            with WireClient(server, is_kept=False) as client:
                 for journal in journals:
                     for phone, token in journal.items():
                         assert client.own_info(token).pb_data.text(6) == phone, round_number

@@ -126,7 +126,7 @@ def test_a_download_that_fails_leaves_no_file(
     client = S3Client(bucket, SystemClock())
     assert client.request("PUT", name, {}, content, sha256).status == 200
     monkeypatch.setattr("hupan.store.backup_places.MAX_OBJECT_BYTES", 1999)
-    with pytest.raises(OSError, match="more data"):
+    with pytest.raises(OSError, match="more data than a backup in a bucket"):
         place.fetch(name)
     assert contents(tmp_path) == []
     place.delete(name)

@@ -228,7 +228,6 @@ def test_half_a_body_does_not_delay_the_stop() -> None:
         assert "Traceback" not in server.output()
 
 
-@pytest.mark.one_engine
 def test_a_long_poll_is_answered() -> None:
     """A waiting long poll gets 503 in the contract's form when the server stops."""
     with Server("sandbox") as server, ThreadPoolExecutor(1) as pool, WireClient(server) as client:

@@ -1,11 +1,8 @@
 """Ends and times of foreign archives, and which backups are kept (security L6)."""
 
-import errno
 import io
-import os
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,12 +14,7 @@ from hupan.store.backup_format import (
     BackupError,
     decode_manifest,
 )
-from hupan.store.backup_places import (
-    StoredBackup,
-    move_without_overwriting,
-    parse_backup_time,
-    select_surplus,
-)
+from hupan.store.backup_places import StoredBackup, parse_backup_time, select_surplus
 
 MEGABYTE = 1024 * 1024
 
@@ -100,36 +92,3 @@ def test_the_backup_just_made_stays() -> None:
     assert [one.name for one in select_surplus(backups, 2, "now")] == ["b"]
     assert [one.name for one in select_surplus(backups, 2)] == ["now"]
     assert select_surplus(backups, 3, "now") == []
-
-
-@pytest.mark.parametrize("error", [0, errno.EPERM, errno.ENOTSUP])
-def test_a_move_replaces_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
-) -> None:
-    """A file keeps its content, also on file systems without hard links (security L6)."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(error, os.strerror(error))
-
-    draft, file = tmp_path / "draft", tmp_path / "a.age"
-    draft.write_text("new")
-    if error:
-        monkeypatch.setattr("os.link", refuse)
-    move_without_overwriting(draft, file)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.age"]
-    assert (file.read_text(), file.stat().st_nlink) == ("new", 1)
-    draft.write_text("newer")
-    with pytest.raises(OSError, match="already exists"):
-        move_without_overwriting(draft, file)
-    assert (file.read_text(), draft.read_text()) == ("new", "newer")
-
-
-def test_a_name_taken_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that appears after the check is not replaced (security L6)."""
-    monkeypatch.setattr("hupan.store.backup_places.ensure_free", lambda _: None)
-    draft, file = tmp_path / "draft", tmp_path / "a.age"
-    draft.write_text("new")
-    file.write_text("old")
-    with pytest.raises(FileExistsError):
-        move_without_overwriting(draft, file)
-    assert (file.read_text(), draft.read_text()) == ("old", "new")

@@ -326,7 +326,6 @@ def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
     assert nicknames(own_wire, seed_pack(own_wire, "vip")) == kinds
 
 
-@pytest.mark.one_engine
 def test_two_hundred_at_once(own_wire: WireClient) -> None:
     """Two hundred is the maximum; the last account works like the first."""
     made = seed_pack(own_wire, "coins", 200)

@@ -4,7 +4,6 @@ A backup has its name only once it is complete. Its name says when it was made, 
 nor the deletion of old ones has to open any.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -29,8 +28,6 @@ MAX_OBJECT_BYTES = 5 * 10**9
 """What one request can store in a bucket; larger backups need a folder."""
 _MAX_LISTED = 100_000
 _OK = 200
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""What file systems without hard links answer, and a kernel that forbids them."""
 
 
 class StoredBackup(Struct, frozen=True):
@@ -194,7 +191,7 @@ class BucketPlace:
             if file.tell() > MAX_OBJECT_BYTES:
                 raise LocalizedOSError(
                     "存储桶返回的内容大于备份的上限",
-                    "the bucket returned more data than a backup can have",
+                    "the bucket returned more data than a backup in a bucket can have",
                 )
 
     def _compare(self, name: str, sha256: bytes) -> None:
@@ -235,23 +232,13 @@ def ensure_free(path: Path) -> None:
 
 
 def move_without_overwriting(source: Path, target: Path) -> None:
-    """Rename a file to its final name, durably.
+    """Rename a file to its final name, durably, unless that is taken.
 
     Raises:
-        OSError: the name is taken.
+        FileExistsError: it is.
     """
-    try:
-        target.hardlink_to(source)  # fails if the name was taken meanwhile, where a rename replaces
-    except FileExistsError:
-        ensure_free(target)
-        raise
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        ensure_free(target)
-        source.rename(target)
-    else:
-        source.unlink()
+    ensure_free(target)
+    source.rename(target)
     descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
