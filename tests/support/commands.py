@@ -16,8 +16,6 @@ from typing import BinaryIO
 from tests.support.forks import MANY_COMMANDS, PROGRAM, Fork, can_fork, fork
 
 SECONDS = 120.0
-
-
 PATIENCE_SECONDS = 60.0
 
 
